@@ -1,0 +1,90 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One array for every Swift target: the house has one dialect.
+let houseSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// The Swift runtime libraries are shipped beside the binaries (see `make install`).
+let doorLinker: [LinkerSetting] = [
+    .unsafeFlags(["-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../lib/patchsim"])
+]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: houseSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: houseSettings)
+}
+
+func door(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies, swiftSettings: houseSettings, linkerSettings: doorLinker)
+}
+
+let package = Package(
+    name: "patchsim",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // Foreign code, one module each.
+        .systemLibrary(name: "CZydis"),
+        .systemLibrary(name: "CArchive"),
+        .systemLibrary(name: "CSystemd"),
+        .target(name: "CPlatform"),
+        // Floor 0: the machine.
+        room("X86", ["CZydis"]),
+        room("MachineModel", ["X86"]),
+        // Floor 1: images and the kernel's common floor.
+        room("KernelImage", ["X86", "CArchive"]),
+        room("KernelModel", ["MachineModel", "X86"]),
+        // Floor 2: what patches text.
+        room("TextPatching", ["KernelModel", "MachineModel", "X86"]),
+        room("Ftrace", ["TextPatching", "X86"]),
+        // Floor 3: worlds.
+        room("Simulation", ["Ftrace", "TextPatching", "KernelModel", "KernelImage", "MachineModel", "X86"]),
+        // Floor 4: faces.
+        room("SimulationRuntime", ["Simulation", "MachineModel"]),
+        room("KernelFiles", ["Simulation", "Ftrace", "KernelImage", "X86"]),
+        room("Varlink", ["CPlatform"]),
+        room("Systemd", ["CSystemd"]),
+        room("PatchsimInterface", []),
+        room(
+            "PatchsimService",
+            [
+                "SimulationRuntime", "Simulation", "KernelFiles", "Varlink", "Systemd", "PatchsimInterface", "KernelImage",
+                "X86", .product(name: "Logging", package: "swift-log"), .product(name: "TOMLKit", package: "TOMLKit"),
+            ]),
+        // Floor 5: doors.
+        door(
+            "patchsimd",
+            ["PatchsimService", "Systemd", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        door(
+            "patchsimctl",
+            [
+                "Varlink", "PatchsimInterface",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        // Tests, a target per room; HouseTests reads the sources, ServiceTests runs the built doors.
+        tests("X86Tests", ["X86"]),
+        tests("MachineModelTests", ["MachineModel", "X86"]),
+        tests("KernelImageTests", ["KernelImage", "X86"]),
+        tests("TextPatchingTests", ["TextPatching", "KernelModel", "MachineModel", "X86"]),
+        tests("FtraceTests", ["Ftrace", "TextPatching", "KernelImage", "X86"]),
+        tests("SimulationTests", ["Simulation", "Ftrace", "TextPatching", "KernelModel", "KernelImage", "MachineModel", "X86"]),
+        tests("KernelFilesTests", ["KernelFiles", "Simulation", "Ftrace", "KernelImage", "X86"]),
+        tests("SimulationRuntimeTests", ["SimulationRuntime", "Simulation", "KernelFiles", "KernelImage", "Ftrace", "X86"]),
+        tests("VarlinkTests", ["Varlink"]),
+        tests("ServiceTests", ["PatchsimService", "PatchsimInterface", "Varlink", "Systemd"]),
+        tests("HouseTests", []),
+    ]
+)

@@ -1,0 +1,3 @@
+public struct FtraceState: Sendable {
+    public init() {}
+}
