@@ -57,6 +57,14 @@ enum Flags {
     }
 }
 
+/// Condition codes for the kernel's emulation of Jcc.
+public enum ConditionCode {
+    /// Whether condition `code` (the opcode's low four bits) holds in `flags`.
+    public static func holds(_ code: UInt8, flags: UInt64) -> Bool {
+        Flags.holds(code & 0xf, flags)
+    }
+}
+
 extension CPUState {
     @inline(__always)
     mutating func setStatus(_ flags: UInt64, isHavoc: Bool, keeping kept: UInt64 = 0) {
