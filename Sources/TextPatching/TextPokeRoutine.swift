@@ -1,6 +1,6 @@
 public import KernelModel
 public import MachineModel
-public import X86
+import X86
 
 /// What became of one step of the patcher.
 public enum TextPokeProgress: Sendable, Hashable {
