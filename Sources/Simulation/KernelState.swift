@@ -39,7 +39,8 @@ public struct KernelState: Sendable {
     public init(image: KernelImage, cpuCount: Int) {
         self.image = image
         self.cpuCount = cpuCount
-        ftrace = FtraceState()
+        // A kernel without ftrace runs, but has no tracefs.
+        ftrace = (try? FtraceState(image: image, cpuCount: cpuCount)) ?? FtraceState()
     }
 
     /// Queues steps for the patcher task; they are carried out in order while the world runs.
