@@ -57,6 +57,8 @@ public struct Scheduler: Sendable {
     public mutating func switchTask(
         on cpu: inout CPUState, from current: Int, to state: TaskState, idle: Int
     ) -> Int {
+        // Nobody else wants the CPU.
+        if queue.isEmpty, state == .runnable { return current }
         let next = queue.isEmpty ? idle : queue.removeFirst()
         tasks[current].state = state
         if state == .runnable, tasks[current].kind != .idle { queue.append(current) }

@@ -170,6 +170,13 @@ extension CPUState {
         return true
     }
 
+    /// Pushes a return address; false where the stack has no room.
+    public mutating func pushReturn(to address: UInt64, _ machine: borrowing MachineAccess) -> Bool {
+        guard writeWord(context.rsp &- 8, address, machine) else { return false }
+        context.rsp &-= 8
+        return true
+    }
+
     /// Whether a word of private memory derives from havoc.
     public mutating func isHavocWord(_ address: UInt64, _ machine: borrowing MachineAccess) -> Bool {
         var trap = Trap.none

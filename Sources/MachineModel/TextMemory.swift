@@ -251,6 +251,11 @@ public struct TextMemory: Sendable {
         if oldest == head { live.removeAll(keepingCapacity: true) }
     }
 
+    /// Every CPU has seen every store: a fetch has one view.
+    public var isSettled: Bool {
+        live.isEmpty
+    }
+
     /// Stores that some CPU may not have seen.
     public var liveStoreCount: Int {
         live.values.reduce(0) { $0 + $1.count }

@@ -77,7 +77,8 @@ public struct TextPokeRoutine: Sendable {
         switch phase {
         case .publish:
             array.locations = batch
-            array.inFlight = Dictionary(uniqueKeysWithValues: batch.map { ($0.address.rawValue, $0) })
+            array.inFlight = Dictionary(
+                batch.map { ($0.address.rawValue, $0) }, uniquingKeysWith: { first, _ in first })
             array.count = batch.count
             for index in array.references.indices { array.references[index] = 1 }
             phase = .int3(0)
