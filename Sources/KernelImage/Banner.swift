@@ -11,8 +11,12 @@ struct Banner {
         String(text.dropFirst(Self.start.count).prefix { $0 != " " })
     }
 
-    /// By its symbol, or, where kallsyms hold no data, by content: the only such string that ends in a newline and has a
-    /// build number.
+    /// Whether `#` and a digit follow: /proc/version's format has no number, nor has the line that only the decompressor uses.
+    private var hasBuildNumber: Bool {
+        zip(text.utf8, text.utf8.dropFirst()).contains { $0 == UInt8(ascii: "#") && (0x30...0x39).contains($1) }
+    }
+
+    /// By its symbol, or, where kallsyms hold no data, by content: the only such line of .rodata with a build number.
     static func find(_ map: AddressMap, _ named: NamedAddresses) throws(KernelImageError) -> Banner {
         if let address = named("linux_banner") {
             guard let at = map.fileOffset(address, count: start.count), let banner = Banner(map.reader, at) else {
@@ -28,9 +32,7 @@ struct Banner {
         var place = section.offset
         let end = section.offset + section.size - start.count
         while place <= end {
-            if map.reader.bytes[place] == start[0], let banner = Banner(map.reader, place),
-                banner.text.contains(") #")
-            {
+            if map.reader.bytes[place] == start[0], let banner = Banner(map.reader, place), banner.hasBuildNumber {
                 return banner
             }
             place += 1

@@ -6,8 +6,9 @@ extension BootUpdates {
         #
         # Static call keys and static branch keys start with the values that the image has in .data. Running code then changes
         # some of them; an image that is only loaded needs to be told which. Every line was recorded from Debian's
-        # 6.1.0-56-cloud-amd64 (6.1.192-2), booted in QEMU 7.2 with -cpu max -smp 2 under TCG: with these lines the text of the
-        # loaded image differs from the recorded one only where alternatives, paravirt calls and retpolines were patched.
+        # 6.1.0-56-cloud-amd64 (6.1.192-2) or 6.1.0-50-686 (6.1.176-1), booted in QEMU 7.2 with -cpu max -smp 2 under TCG: with
+        # these lines the text of the loaded image differs from the recorded one only where alternatives, paravirt calls, lock
+        # prefixes and retpolines were patched.
         #
         #   release PREFIX                     the lines below are for kernels whose release starts so
         #   static-call NAME FUNCTION|none     static_call_update(NAME, FUNCTION), none being NULL
@@ -48,6 +49,22 @@ extension BootUpdates {
         static-key nf_hooks_needed+0x360 on
         static-key ___once_key.2,1 off
         static-key ___once_key.4,1 off
+
+        release 6.1.0-50-686
+
+        # Recorded in the same way. This build's kallsyms hold no data symbols (CONFIG_KALLSYMS_ALL is off), so that keys are named
+        # by their place.
+        static-key _text+0xbbf43c on
+        static-key _text+0xd06740 off
+        static-key _text+0xe7ba80 on
+        static-key _text+0xe83f30 on
+        static-key _text+0xe8bb3c on
+        static-key _text+0xeb2fb0 on
+        static-key _text+0xebd358 on
+        static-key _text+0xecaecc on
+        static-key _text+0xedc110 on
+        static-key _text+0xee0c10 on
+        static-key _text+0xee0d50 on
 
         """#
 }

@@ -31,18 +31,25 @@ struct Kallsyms {
     }
 
     static func find(_ map: AddressMap) throws(KernelImageError) -> Kallsyms {
+        let (bytes, layout) = try locate(map)
+        guard let addresses = KallsymsAddresses.find(bytes, layout: layout, map: map) else {
+            throw KernelImageError(
+                .invalid, "kallsyms_offsets", at: bytes.baseAddress! - map.reader.bytes.baseAddress! + layout.countOffset,
+                "neither before the names (6.1) nor after the tokens (6.4) stand \(layout.count) ascending addresses")
+        }
+        return expand(bytes, layout, addresses)
+    }
+
+    /// The searched section and where in it the tables of names stand.
+    static func locate(
+        _ map: AddressMap
+    ) throws(KernelImageError) -> (bytes: UnsafeRawBufferPointer, layout: Layout) {
         guard let section = map.section(".rodata"), section.hasBytes else {
             throw KernelImageError(.missing, "section .rodata", "not there; kallsyms stands in it")
         }
         let bytes = UnsafeRawBufferPointer(
             rebasing: map.reader.bytes[section.offset..<section.offset + section.size])
-        let layout = try findNames(bytes, wordSize: map.wordSize, at: section.offset)
-        guard let addresses = KallsymsAddresses.find(bytes, layout: layout, map: map) else {
-            throw KernelImageError(
-                .invalid, "kallsyms_offsets", at: section.offset + layout.countOffset,
-                "neither before the names (6.1) nor after the tokens (6.4) stand \(layout.count) ascending addresses")
-        }
-        return expand(bytes, layout, addresses)
+        return (bytes, try findNames(bytes, wordSize: map.wordSize, at: section.offset))
     }
 
     private static func findNames(
