@@ -187,7 +187,8 @@ extension BuiltinCompiler {
     }
 
     private mutating func emitPerCPU(_ name: String) {
-        assembler.encode(prefixes: [0x65], opcode: [0x8b], field: BuiltinRegister.rcx.rawValue, operand: .absolute(name))
+        assembler.encode(
+            prefixes: [0x65], opcode: [0x8b], field: BuiltinRegister.rcx.rawValue, operand: .absolute(name))
         assembler.arithmetic(.add, accumulator, .rcx)
     }
 

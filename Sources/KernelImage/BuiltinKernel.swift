@@ -160,7 +160,8 @@ extension BuiltinStatement {
     /// The memory that this statement names, and how much of it.
     fileprivate var memoryUse: (symbol: String, bytes: Int)? {
         switch self {
-        case .count(let name), .load(let name), .store(let name), .minimum(let name), .lock(let name), .unlock(let name):
+        case .count(let name), .load(let name), .store(let name), .minimum(let name), .lock(let name),
+            .unlock(let name):
             (name, 8)
         case .table(let name, let words), .clear(let name, let words): (name, words * 8)
         case .sum(let name, let bytes): (name, bytes)

@@ -68,7 +68,8 @@ import X86
         fclose(file)
         defer { unlink(path) }
         let base = "0x" + image.text.address.description
-        let command = "objdump -D -z -w -b binary -m i386:x86-64 --adjust-vma=\(base) --no-show-raw-insn \(path) 2>/dev/null"
+        let command =
+            "objdump -D -z -w -b binary -m i386:x86-64 --adjust-vma=\(base) --no-show-raw-insn \(path) 2>/dev/null"
         guard let pipe = popen(command, "r") else { return nil }
         defer { pclose(pipe) }
         var lines: [Line] = []
