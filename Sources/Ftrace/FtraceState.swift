@@ -38,6 +38,8 @@ public struct FtraceState: Sendable {
     public internal(set) var arrays: [TraceArray] = []
     /// The trace array of each ops slot, or -1.
     var arrayBySlot: [Int] = []
+    /// Ops of instances that are gone, whose trampolines may run until the update that frees them is done.
+    var departed: [FtraceOpsID] = []
     /// The number of the submitted update that holds ftrace_lock, or nil. Kept for the owner, who knows when it is done.
     public var updateInFlight: UInt64?
 
@@ -74,7 +76,7 @@ public struct FtraceState: Sendable {
         // global_ops is core kernel data, so it isn't DYNAMIC: its trampoline is made once and stays.
         let global = insertOps(
             name: "global_ops", function: target.functionTraceCall, address: target.globalOps, flags: [])
-        arrays = [TraceArray(name: "", ops: global, cpuCount: cpuCount)]
+        arrays = [TraceArray(name: "", ops: global, opsAddress: target.globalOps, cpuCount: cpuCount)]
         arrayBySlot[global.slot] = 0
     }
 

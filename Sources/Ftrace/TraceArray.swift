@@ -1,3 +1,5 @@
+public import X86
+
 /// A tracer that can be current in a trace array.
 public enum Tracer: String, Sendable, Hashable, CaseIterable {
     case function
@@ -9,6 +11,8 @@ public struct TraceArray: Sendable {
     /// Empty for the top level.
     public let name: String
     public let ops: FtraceOpsID
+    /// Where the ops' object lies; the callback gets this address and finds the trace array by it (ops->private).
+    public let opsAddress: VirtualAddress
     public internal(set) var currentTracer = Tracer.nop
     public internal(set) var isTracingOn = true
     /// function_enabled: the callback records. The kernel sets it when registering returns, that is after the last site was
@@ -26,10 +30,17 @@ public struct TraceArray: Sendable {
         public let module: String
     }
 
-    init(name: String, ops: FtraceOpsID, cpuCount: Int) {
+    init(name: String, ops: FtraceOpsID, opsAddress: VirtualAddress, cpuCount: Int) {
         self.name = name
         self.ops = ops
+        self.opsAddress = opsAddress
         rings = [TraceRing](repeating: TraceRing(), count: cpuCount)
+    }
+
+    /// function_trace_call()'s work, with the checks of ring_buffer_lock_reserve().
+    mutating func record(cpu: Int, entry: TraceEntry) {
+        guard isFunctionEnabled, isTracingOn else { return }
+        rings[cpu].append(entry)
     }
 
     mutating func resetRings() {

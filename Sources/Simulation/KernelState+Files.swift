@@ -97,7 +97,21 @@ extension KernelState: TextReading {
     }
 
     public func symbolize(_ address: VirtualAddress) -> String {
-        image.symbols.symbolize(address)
+        guard let (index, offset, size) = image.kernelSymbol(at: address) else {
+            return "0x" + String(address.rawValue, radix: 16)
+        }
+        return "\(image.symbols.name(at: index))+0x\(String(offset, radix: 16))/0x\(String(size, radix: 16))"
+    }
+}
+
+extension KernelImage {
+    /// kallsyms_lookup() with is_ksym_addr(): nothing below the kernel's text, where only per-CPU symbols are, and nothing
+    /// behind the last symbol, where modules and trampolines are.
+    public func kernelSymbol(at address: VirtualAddress) -> (index: Int, offset: Int, size: Int)? {
+        guard address >= text.address, let found = symbols.lookup(address), found.offset < max(found.size, 1) else {
+            return nil
+        }
+        return found
     }
 }
 
