@@ -1,7 +1,6 @@
 /// The two widths of kernel that this project knows.
 @frozen
 public enum ProcessorMode: String, Sendable, Hashable, CaseIterable {
-    // swift-format-ignore: AlwaysUseLowerCamelCase
     case x86_64
     case i386
 

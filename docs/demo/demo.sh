@@ -35,27 +35,28 @@ fail() {
     exit 1
 }
 
+# Readers below read to the end: `head` would end a writer with SIGPIPE.
 ctl() {
     "$binaries/patchsimctl" --socket "$socket" "$@"
 }
 
 # A number of the machine's state, from `patchsimctl --json status`.
 state() {
-    ctl --json status | grep -oE "\"$1\" *: *[0-9]+" | head -n 1 | grep -oE '[0-9]+$'
+    ctl --json status | grep -oE "\"$1\" *: *[0-9]+" | sed -n '1s/.*[^0-9]//p'
 }
 
 # Debian's current cloud kernel: the package that linux-image-cloud-amd64 depends on, unpacked and not installed.
 debian_kernel() {
     local folder=$PWD/.build-kernels package image
     mkdir -p "$folder"
-    package=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image-/ { print $2; exit }')
+    package=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image-/ && !n++ { print $2 }')
     [ -n "$package" ] || fail "apt knows no linux-image-cloud-amd64; run apt-get update on a Debian machine"
     if [ ! -d "$folder/$package" ]; then
         (cd "$folder" && apt-get download -q "$package") >&2 || fail "cannot download $package"
         dpkg -x "$folder/$package"_*.deb "$folder/$package.partial"
         mv "$folder/$package.partial" "$folder/$package"
     fi
-    image=$(find "$folder/$package/boot" -name 'vmlinuz-*' | head -n 1)
+    image=$(find "$folder/$package/boot" -name 'vmlinuz-*' -print -quit)
     [ -n "$image" ] || fail "$package holds no vmlinuz"
     echo "$image"
 }
@@ -75,14 +76,14 @@ done
 [ -S "$socket" ] || fail "the daemon opened no socket within a minute"
 ctl status
 ctl cpus
-ctl tasks | head -n 8
+ctl tasks | sed -n '1,8p'
 
-site=0x$(ctl fs read /proc/kallsyms | awk -v name=$function '$3 == name { print $1; exit }')
+site=0x$(ctl fs read /proc/kallsyms | awk -v name=$function '$3 == name && !n++ { print $1 }')
 [ "$site" != 0x ] || fail "the kernel has no $function"
 
 say "Before: $function starts with a NOP"
 ctl read "$site" 8
-ctl disasm $function | head -n 4
+ctl disasm $function | sed -n '1,4p'
 
 say "During, in slow motion: the machine is paused and stepped while $function is switched on"
 ctl pause >/dev/null
@@ -107,16 +108,16 @@ echo "INT3 traps taken meanwhile: $traps; taken since the start: $(state trapsTa
 
 say "While it is on: $function calls its trampoline, and the tracer records"
 ctl read "$site" 8
-ctl disasm $function | head -n 4
-ctl fs read /sys/kernel/tracing/enabled_functions | head -n 5
-ctl fs read /sys/kernel/tracing/trace | head -n 20
+ctl disasm $function | sed -n '1,4p'
+ctl fs read /sys/kernel/tracing/enabled_functions | sed -n '1,5p'
+ctl fs read /sys/kernel/tracing/trace | sed -n '1,20p'
 
 say "The tracer goes off"
 ctl ftrace disable '*'
 
 say "After: the NOP is back"
 ctl read "$site" 8
-ctl disasm $function | head -n 4
+ctl disasm $function | sed -n '1,4p'
 
 say "The last events"
 ctl events | tail -n 25
