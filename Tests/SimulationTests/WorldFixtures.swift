@@ -36,7 +36,7 @@ enum Fixture {
 
     /// Runs until `ticket` is complete or a violation stopped the world; fails after `turnsMax`.
     static func finish(
-        _ ticket: UpdateTicket?, _ world: inout World, _ driver: inout SeededDriver, turnsMax: Int = 4_000_000
+        _ ticket: UpdateTicket?, _ world: inout World, _ driver: SeededDriver, turnsMax: Int = 4_000_000
     ) throws {
         guard let ticket else { return }
         for _ in 0..<turnsMax where !world.kernel.isComplete(ticket) && !world.kernel.isStopped { driver.take(&world) }

@@ -12,7 +12,7 @@ struct WorldTests {
     @Test("Tasks run real functions on every CPU, take interrupts and NMIs, sleep, are preempted and migrate")
     func load() throws {
         var world = try Fixture.world()
-        var driver = SeededDriver(seed: 1, environment: world.kernel.environment)
+        let driver = SeededDriver(seed: 1, environment: world.kernel.environment)
         for _ in 0..<200_000 { driver.take(&world) }
         #expect(world.kernel.verdict.violation == nil)
         for cpu in world.cpus {
@@ -27,14 +27,14 @@ struct WorldTests {
     @Test("The function tracer goes on and off under running tasks: bytes, traps and invariants")
     func tracer() throws {
         var world = try Fixture.world()
-        var driver = SeededDriver(seed: 2, environment: world.kernel.environment)
+        let driver = SeededDriver(seed: 2, environment: world.kernel.environment)
         let site = try #require(Fixture.image.symbols.address(of: "vfs_read"))
         #expect(world.kernel.textBytes(at: site, count: 5) == InstructionBytes.nop5.bytes)
-        try Fixture.finish(Fixture.setTracer(.function, &world), &world, &driver)
+        try Fixture.finish(Fixture.setTracer(.function, &world), &world, driver)
         #expect(world.kernel.verdict.violation == nil)
         #expect(world.kernel.textBytes(at: site, count: 1) == [0xe8])
         for _ in 0..<50_000 { driver.take(&world) }
-        try Fixture.finish(Fixture.setTracer(.nop, &world), &world, &driver)
+        try Fixture.finish(Fixture.setTracer(.nop, &world), &world, driver)
         #expect(world.kernel.textBytes(at: site, count: 5) == InstructionBytes.nop5.bytes)
         #expect(world.kernel.verdict.violation == nil)
         #expect(world.kernel.traps.taken > 0)
