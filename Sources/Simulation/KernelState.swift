@@ -172,3 +172,20 @@ public struct KernelState: Sendable {
         record(.violated(violation), cpu: cpu)
     }
 }
+
+/// What a driver asks to decide who runs.
+extension KernelState {
+    /// `cpu` has a sync to acknowledge, or holds the patcher, whose wait is over.
+    public func mustRun(_ cpu: Int) -> Bool {
+        if interrupts.pending[cpu].sync || syncInHand[cpu] { return true }
+        guard isPatching else { return false }
+        let patcherState = scheduler[patcher.taskIndex].state
+        if patcherState == .running(cpu: cpu) { return interrupts.outstanding.isEmpty }
+        return patcherState == .runnable
+    }
+
+    /// The patcher is on `cpu`.
+    public func holdsPatcher(_ cpu: Int) -> Bool {
+        scheduler[patcher.taskIndex].state == .running(cpu: cpu)
+    }
+}

@@ -57,12 +57,19 @@ public struct SeededDriver {
     /// Draws and takes one turn of `world`; `cpu` fixes whose.
     @discardableResult
     public func take(_ world: inout World, cpu: Int? = nil) -> (turn: Turn, outcome: StepOutcome) {
-        var source = TurnSource(seed: seed, turn: world.kernel.turn)
-        let index = cpu ?? source.draw(below: world.cpus.count)
-        var turn = source.turn(of: index, world.kernel.configuration)
+        take(&world.cpus, &world.kernel, cpu: cpu)
+    }
+
+    /// The same for a world whose two halves are held apart.
+    public func take(
+        _ cpus: inout [SimulatedCPU], _ kernel: inout KernelState, cpu: Int? = nil
+    ) -> (turn: Turn, outcome: StepOutcome) {
+        var source = TurnSource(seed: seed, turn: kernel.turn)
+        let index = cpu ?? source.draw(below: cpus.count)
+        var turn = source.turn(of: index, kernel.configuration)
         let taker = TurnTaker(cache: cache)
-        let retired = taker.runPrivately(&world.cpus[index], quantum: Int(turn.quantum), world.kernel.environment)
-        turn.choice = UInt32(source.draw(below: taker.prepare(turn, world.cpus[index], &world.kernel)))
-        return (turn, taker.finish(turn, &world.cpus[index], &world.kernel, retired: retired))
+        let retired = taker.runPrivately(&cpus[index], quantum: Int(turn.quantum), kernel.environment)
+        turn.choice = UInt32(source.draw(below: taker.prepare(turn, cpus[index], &kernel)))
+        return (turn, taker.finish(turn, &cpus[index], &kernel, retired: retired))
     }
 }

@@ -1,7 +1,9 @@
-public import X86
+import KernelImage
 import KernelModel
-import MachineModel
+public import MachineModel
 import TextPatching
+public import X86
+
 
 /// What a CPU is about to do, for people who step.
 public struct StepDescription: Sendable, Hashable {

@@ -30,6 +30,12 @@ public struct World: Sendable {
     public var cpus: [SimulatedCPU]
     public var kernel: KernelState
 
+    /// The two halves put together.
+    public init(cpus: [SimulatedCPU], kernel: KernelState) {
+        self.cpus = cpus
+        self.kernel = kernel
+    }
+
     /// A world whose text is `image`, with its tasks asleep at their tops.
     public init(image: KernelImage, configuration: WorldConfiguration) throws(FtraceTargetError) {
         let ftrace = try FtraceState(image: image, cpuCount: configuration.cpuCount)
@@ -140,10 +146,13 @@ public struct TurnTaker {
         }
         kernel.turn += 1
         let shared = Int(cpu.state.counts.instructions - before)
-        kernel.advanceTime(instructions: max(retired + shared, 1))
+        let passed = outcome == .idle ? Self.idleInstructions : max(retired + shared, 1)
+        kernel.advanceTime(instructions: passed)
         return outcome
     }
 
+    /// Instructions whose time an idle turn lets pass.
+    static let idleInstructions = 512
     /// Steps that one turn may take against the shared state.
     static let sharedRunMax = 64
 }
