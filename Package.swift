@@ -61,7 +61,8 @@ let package = Package(
         room(
             "PatchsimService",
             [
-                "SimulationRuntime", "Simulation", "KernelFiles", "Varlink", "Systemd", "PatchsimInterface", "KernelImage",
+                "SimulationRuntime", "Simulation", "KernelFiles", "Varlink", "Systemd", "PatchsimInterface",
+                "KernelImage",
                 "X86", .product(name: "Logging", package: "swift-log"), .product(name: "TOMLKit", package: "TOMLKit"),
             ]),
         // Floor 5: doors.
@@ -80,9 +81,13 @@ let package = Package(
         tests("KernelImageTests", ["KernelImage", "X86"]),
         tests("TextPatchingTests", ["TextPatching", "KernelModel", "MachineModel", "X86"]),
         tests("FtraceTests", ["Ftrace", "TextPatching", "KernelImage", "X86"]),
-        tests("SimulationTests", ["Simulation", "Ftrace", "TextPatching", "KernelModel", "KernelImage", "MachineModel", "X86"]),
+        tests(
+            "SimulationTests",
+            ["Simulation", "Ftrace", "TextPatching", "KernelModel", "KernelImage", "MachineModel", "X86"]),
         tests("KernelFilesTests", ["KernelFiles", "Simulation", "Ftrace", "KernelImage", "X86"]),
-        tests("SimulationRuntimeTests", ["SimulationRuntime", "Simulation", "KernelFiles", "KernelImage", "Ftrace", "X86"]),
+        tests(
+            "SimulationRuntimeTests",
+            ["SimulationRuntime", "Simulation", "KernelFiles", "KernelImage", "Ftrace", "X86"]),
         tests("VarlinkTests", ["Varlink"]),
         tests("ServiceTests", ["PatchsimService", "PatchsimInterface", "Varlink", "Systemd"]),
         tests("HouseTests", []),

@@ -1,0 +1,15 @@
+// Written by Tests/embed.sh; edit that.
+
+/// Files of this project that the daemon answers with or falls back to.
+public enum EmbeddedTexts {
+    /// Interface descriptions by interface.
+    public static let interfaces: [String: String] = [
+        "io.patchsim.Events": describedEvents,
+        "io.patchsim.Files": describedFiles,
+        "io.patchsim.Ftrace": describedFtrace,
+        "io.patchsim.Invariants": describedInvariants,
+        "io.patchsim.Machine": describedMachine,
+        "io.patchsim.Service": describedService,
+        "io.patchsim.Text": describedText,
+    ]
+}

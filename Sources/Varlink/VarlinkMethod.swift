@@ -1,0 +1,96 @@
+internal import FoundationEssentials
+
+/// Who is at the other end of a connection.
+public struct VarlinkPeer: Sendable, Hashable {
+    /// Names the connection among all of this server's, from 1 on.
+    public let connection: Int
+    public let pid: Int32
+    public let uid: UInt32
+    public let gid: UInt32
+}
+
+/// A method with its handler.
+public struct VarlinkMethod: Sendable {
+    /// Fully qualified.
+    public let name: String
+    /// The types of both directions, for the test that holds them against the interface's description.
+    public let parametersType: any (Decodable & SendableMetatype).Type
+    public let replyType: any (Encodable & SendableMetatype).Type
+    let run: @Sendable (CallContext) async throws -> [UInt8]
+
+    /// The handler's result is the last reply; what comes before it is sent through the replies' `send`.
+    public init<Parameters: Decodable & Sendable, Reply: Encodable & Sendable>(
+        _ name: String, parameters: Parameters.Type, reply: Reply.Type,
+        handler: @escaping @Sendable (Parameters, VarlinkReplies<Reply>) async throws -> Reply
+    ) {
+        self.name = name
+        parametersType = parameters
+        replyType = reply
+        run = { context in
+            let body: CallBody<Parameters>
+            do {
+                body = try JSONDecoder().decode(CallBody<Parameters>.self, from: context.frame)
+            } catch let error as DecodingError {
+                let (path, message) = explain(error, skipping: 1)
+                throw VarlinkError.invalidParameter(path, message)
+            }
+            let last = try await handler(body.parameters, VarlinkReplies(context: context))
+            return try context.encode(last, continues: false)
+        }
+    }
+}
+
+/// One call on its way through a handler.
+struct CallContext: Sendable {
+    let frame: Data
+    let peer: VarlinkPeer
+    let wantsMore: Bool
+    let isOneway: Bool
+    let replyBytesMax: Int
+    let errors: LimitErrors
+    /// Sends a reply of a stream; waits while the peer reads too slowly.
+    let send: @Sendable ([UInt8]) async throws -> Void
+
+    func encode(_ reply: some Encodable, continues: Bool) throws -> [UInt8] {
+        let bytes = Array(
+            try makeEncoder().encode(ReplyMessage(parameters: reply, continues: continues ? true : nil)))
+        guard bytes.count <= replyBytesMax else { throw errors.replyTooLarge(replyBytesMax) }
+        return bytes
+    }
+}
+
+/// Where a handler sends the replies of a stream before its last one.
+public struct VarlinkReplies<Reply: Encodable & Sendable>: Sendable {
+    let context: CallContext
+
+    /// Whether the client asked for more than one reply.
+    public var wantsMore: Bool { context.wantsMore }
+
+    public var peer: VarlinkPeer { context.peer }
+
+    /// Sends a reply that is not the last one. Throws ExpectedMore if the client wants only one, and when the connection is
+    /// gone.
+    public func send(_ reply: Reply) async throws {
+        guard context.wantsMore else { throw VarlinkError.expectedMore() }
+        let bytes = try context.encode(reply, continues: true)
+        try await context.send(bytes)
+    }
+}
+
+/// An interface: its description and the handlers of its methods.
+public struct VarlinkInterface: Sendable {
+    public let description: InterfaceDescription
+    /// The description as text, comments and all.
+    public let text: String
+    public let methods: [VarlinkMethod]
+
+    public init(text: String, methods: [VarlinkMethod]) throws(InterfaceDescriptionError) {
+        description = try InterfaceDescription(parsing: text)
+        self.text = text
+        self.methods = methods
+        let names = Set(description.methods.map { "\(description.name).\($0.name)" })
+        for method in methods {
+            precondition(names.contains(method.name), "\(method.name) stands in the interface's description")
+        }
+    }
+}

@@ -1,0 +1,208 @@
+internal import CPlatform
+internal import Dispatch
+internal import FoundationEssentials
+internal import Glibc
+
+/// What happens in a server, for whoever logs.
+public enum VarlinkServerEvent: Sendable {
+    case opened(VarlinkPeer)
+    case closed(VarlinkPeer)
+    /// A connection that was not served.
+    case refused(VarlinkPeer, VarlinkError)
+    case answered(VarlinkPeer, method: String, error: VarlinkError?, nanoseconds: UInt64)
+    /// An error that no handler should throw.
+    case failed(VarlinkPeer, method: String, description: String)
+    /// accept() failed with an errno; it is tried again.
+    case acceptFailed(Int32)
+}
+
+/// What org.varlink.service.GetInfo tells.
+public struct VarlinkProduct: Codable, Sendable {
+    public var vendor: String
+    public var product: String
+    public var version: String
+    public var url: String
+
+    public init(vendor: String, product: String, version: String, url: String) {
+        self.vendor = vendor
+        self.product = product
+        self.version = version
+        self.url = url
+    }
+}
+
+/// Answers Varlink calls on a Unix socket.
+public final class VarlinkServer: Sendable {
+    let limits: VarlinkLimits
+    let errors: LimitErrors
+    let table: MethodTable
+    let report: @Sendable (VarlinkServerEvent) -> Void
+    private let queue = DispatchQueue(label: "io.patchsim.varlink.accept")
+    private let state = Guarded(State())
+
+    private struct State {
+        var connections: [Int: VarlinkConnection] = [:]
+        var connectionsMade = 0
+        var streams = 0
+        var stopAccepting: (@Sendable () -> Void)?
+        var isStopped = false
+    }
+
+    /// `limitInterface` is the interface that declares the errors of `LimitErrors`.
+    public init(
+        product: VarlinkProduct, interfaces: [VarlinkInterface], limitInterface: String,
+        limits: VarlinkLimits = VarlinkLimits(), report: @escaping @Sendable (VarlinkServerEvent) -> Void = { _ in }
+    ) {
+        self.limits = limits
+        errors = LimitErrors(prefix: limitInterface)
+        table = MethodTable(product: product, interfaces: interfaces)
+        self.report = report
+    }
+
+    public func start(on socket: ListeningSocket) {
+        precondition(!state.withLock { $0.isStopped }, "a server starts once")
+        let source = DispatchSource.makeReadSource(fileDescriptor: socket.descriptor, queue: queue)
+        let listening = socket.descriptor
+        source.setEventHandler { self.acceptAll(listening, source) }
+        source.setCancelHandler {
+            close(listening)
+            if let path = socket.path { unlink(path) }
+        }
+        // The source is a reference that is thread-safe by itself.
+        nonisolated(unsafe) let stopped = source
+        state.withLock { $0.stopAccepting = { stopped.cancel() } }
+        source.resume()
+    }
+
+    /// Accepts no more, and closes all connections; what they run is cancelled.
+    public func stop() {
+        let (stopAccepting, connections) = state.withLock { state in
+            state.isStopped = true
+            defer { state.stopAccepting = nil }
+            return (state.stopAccepting, Array(state.connections.values))
+        }
+        stopAccepting?()
+        for connection in connections { connection.stop() }
+    }
+
+    public var connectionCount: Int {
+        state.withLock { $0.connections.count }
+    }
+
+    private func acceptAll(_ listening: Int32, _ source: any DispatchSourceRead) {
+        while true {
+            let descriptor = patchsim_accept(listening)
+            if descriptor >= 0 {
+                admit(descriptor)
+                continue
+            }
+            switch -descriptor {
+            case EAGAIN: return
+            case EINTR, ECONNABORTED: continue
+            default:
+                // Out of descriptors or memory: the connection stays in the backlog, and trying at once would spin.
+                report(.acceptFailed(-descriptor))
+                rest(source)
+                return
+            }
+        }
+    }
+
+    private func rest(_ source: any DispatchSourceRead) {
+        source.suspend()
+        // The source is a reference that is thread-safe by itself.
+        nonisolated(unsafe) let resting = source
+        queue.asyncAfter(deadline: .now() + .milliseconds(limits.acceptRestMilliseconds)) { resting.resume() }
+    }
+
+    private func admit(_ descriptor: Int32) {
+        var (pid, uid, gid) = (Int32(0), UInt32.max, UInt32.max)
+        _ = patchsim_peer_credentials(descriptor, &pid, &uid, &gid)
+        let limit = limits.connectionsMax
+        // A refused connection lingers for a moment, so a few more may exist than are served.
+        let (connection, isOverLimit, isStopped) = state.withLock { state in
+            state.connectionsMade += 1
+            let peer = VarlinkPeer(connection: state.connectionsMade, pid: pid, uid: uid, gid: gid)
+            let connection = VarlinkConnection(descriptor: descriptor, peer: peer, owner: self)
+            let count = state.connections.count
+            if !state.isStopped, count < 2 * limit { state.connections[peer.connection] = connection }
+            return (connection, count >= limit, state.isStopped || count >= 2 * limit)
+        }
+        if isStopped {
+            close(descriptor)
+            return
+        }
+        guard isOverLimit else {
+            report(.opened(connection.peer))
+            return connection.start()
+        }
+        let refusal = errors.tooManyConnections(limit)
+        report(.refused(connection.peer, refusal))
+        connection.start(refusal: refusal)
+    }
+}
+
+extension VarlinkServer: ConnectionOwner {
+    func connectionClosed(_ connection: VarlinkConnection) {
+        state.withLock { _ = $0.connections.removeValue(forKey: connection.peer.connection) }
+        report(.closed(connection.peer))
+    }
+
+    func answer(_ frame: Data, on connection: VarlinkConnection) async -> CallOutcome {
+        let started = DispatchTime.now().uptimeNanoseconds
+        let head: CallHead
+        do {
+            head = try JSONDecoder().decode(CallHead.self, from: frame)
+        } catch let error as DecodingError {
+            let (path, message) = explain(error, skipping: 0)
+            return .fatal(errors.malformedCall(path.isEmpty ? message : "\(path): \(message)"))
+        } catch {
+            return .fatal(errors.malformedCall("\(error)"))
+        }
+        let streaming = Guarded(false)
+        defer { if streaming.withLock({ $0 }) { state.withLock { $0.streams -= 1 } } }
+        let context = CallContext(
+            frame: frame, peer: connection.peer, wantsMore: head.more && !head.oneway, isOneway: head.oneway,
+            replyBytesMax: limits.replyBytesMax, errors: errors,
+            send: { bytes in
+                try self.enterStream(streaming)
+                try await connection.send(bytes)
+            })
+        let result = await run(head, context)
+        let elapsed = DispatchTime.now().uptimeNanoseconds - started
+        switch result {
+        case .success(let bytes):
+            report(.answered(connection.peer, method: head.method, error: nil, nanoseconds: elapsed))
+            return head.oneway ? .silent : .reply(bytes)
+        case .failure(let error):
+            report(.answered(connection.peer, method: head.method, error: error, nanoseconds: elapsed))
+            return head.oneway ? .silent : .reply(Array(error.frame))
+        }
+    }
+
+    private func run(_ head: CallHead, _ context: CallContext) async -> Result<[UInt8], VarlinkError> {
+        do {
+            return .success(try await table.method(for: head).run(context))
+        } catch let error as VarlinkError {
+            return .failure(error)
+        } catch is CancellationError {
+            return .failure(errors.internalError("the call was cancelled"))
+        } catch {
+            report(.failed(context.peer, method: head.method, description: "\(error)"))
+            return .failure(errors.internalError("\(error)"))
+        }
+    }
+
+    /// Counts a call as a stream at its first reply.
+    private func enterStream(_ streaming: Guarded<Bool>) throws {
+        guard !streaming.withLock({ $0 }) else { return }
+        let limit = limits.streamsMax
+        let isAdmitted = state.withLock { state in
+            guard state.streams < limit else { return false }
+            state.streams += 1
+            return true
+        }
+        guard isAdmitted else { throw errors.tooManyStreams(limit) }
+        streaming.withLock { $0 = true }
+    }
+}
