@@ -41,7 +41,9 @@ struct FtraceFilterTests {
     @Test("Invalid sites match no pattern")
     func invalid() {
         var kernel = TestKernel()
-        #expect(throws: FtraceError.noMatch(pattern: "__ftrace_invalid*")) { _ = try kernel.filter("__ftrace_invalid*") }
+        #expect(throws: FtraceError.noMatch(pattern: "__ftrace_invalid*")) {
+            _ = try kernel.filter("__ftrace_invalid*")
+        }
     }
 
     @Test("A filter for a module that isn't loaded waits, and until then no function is traced")

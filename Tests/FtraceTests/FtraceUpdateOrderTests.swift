@@ -84,7 +84,8 @@ struct FtraceUpdateOrderTests {
         _ = kernel.tracer(.function)
         _ = kernel.tracer(.nop)
         let id = try kernel.ftrace.makeOps(
-            name: "klp", function: VirtualAddress(0xffff_ffff_8113_0be0), address: VirtualAddress(0xffff_8880_0586_2a20),
+            name: "klp", function: VirtualAddress(0xffff_ffff_8113_0be0),
+            address: VirtualAddress(0xffff_8880_0586_2a20),
             flags: [.dynamic, .ipModify, .permanent], hash: FtraceOpsHash(filter: FtraceHash([4])))
         let on = try kernel.run { ftrace, text in try ftrace.register(id, text: text) }
         #expect(

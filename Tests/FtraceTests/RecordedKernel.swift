@@ -168,10 +168,13 @@ struct TestKernel {
         return text.names[address.rawValue] ?? "0x\(String(address.rawValue, radix: 16))"
     }
 
-    mutating func filter(_ words: String, array: Int = 0, notrace: Bool = false, append: Bool = false) throws -> [String] {
+    mutating func filter(_ words: String, array: Int = 0, notrace: Bool = false, append: Bool = false) throws
+        -> [String]
+    {
         var failure: FtraceError?
         let lines = try run { ftrace, text in
-            let update = try ftrace.writeFilter(array: array, notrace: notrace, words: words, append: append, text: text)
+            let update = try ftrace.writeFilter(
+                array: array, notrace: notrace, words: words, append: append, text: text)
             failure = update.failure
             return update
         }

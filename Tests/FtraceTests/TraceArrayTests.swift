@@ -26,15 +26,19 @@ struct TraceArrayTests {
         var kernel = TestKernel()
         let ops = kernel.ftrace.arrays[0].ops
         _ = kernel.tracer(.function)
-        let ran = kernel.ftrace.functionTraceCall(ops: RecordedKernel.globalOps, cpu: 1, entry: entry(RecordedKernel.schedule))
+        let ran = kernel.ftrace.functionTraceCall(
+            ops: RecordedKernel.globalOps, cpu: 1, entry: entry(RecordedKernel.schedule))
         #expect(ran == FtraceOpsSet(ops))
         #expect(kernel.ftrace.arrays[0].rings[1].count == 1 && kernel.ftrace.arrays[0].rings[0].count == 0)
         kernel.ftrace.setTracingOn(array: 0, false)
-        _ = kernel.ftrace.functionTraceCall(ops: RecordedKernel.globalOps, cpu: 1, entry: entry(RecordedKernel.schedule))
+        _ = kernel.ftrace.functionTraceCall(
+            ops: RecordedKernel.globalOps, cpu: 1, entry: entry(RecordedKernel.schedule))
         #expect(kernel.ftrace.arrays[0].rings[1].written == 1)
         kernel.ftrace.setTracingOn(array: 0, true)
         #expect(kernel.ftrace.arrays[0].rings[1].written == 0, "starting the function tracer again empties its buffers")
-        #expect(kernel.ftrace.functionTraceCall(ops: VirtualAddress(0x1234), cpu: 0, entry: entry(RecordedKernel.schedule)) == [])
+        #expect(
+            kernel.ftrace.functionTraceCall(ops: VirtualAddress(0x1234), cpu: 0, entry: entry(RecordedKernel.schedule))
+                == [])
     }
 
     @Test("The list function runs each registered ops whose hash admits the function")
@@ -55,7 +59,9 @@ struct TraceArrayTests {
         #expect(kernel.ftrace.arrays[0].rings[0].count == 2 && kernel.ftrace.arrays[1].rings[0].count == 1)
     }
 
-    @Test("Instances are made and removed; one with a running tracer unregisters first and its ops stays until that is done")
+    @Test(
+        "Instances are made and removed; one with a running tracer unregisters first and its ops stays until that is done"
+    )
     func instances() throws {
         var kernel = TestKernel()
         try kernel.ftrace.makeInstance("a")
