@@ -53,15 +53,17 @@ let package = Package(
         // Floor 3: worlds.
         room("Simulation", ["Ftrace", "TextPatching", "KernelModel", "KernelImage", "MachineModel", "X86"]),
         // Floor 4: faces.
-        room("SimulationRuntime", ["Simulation", "MachineModel"]),
+        room("Locking"),
+        room("SimulationRuntime", ["Locking", "Simulation", "MachineModel"]),
         room("KernelFiles", ["Simulation", "Ftrace", "KernelImage", "X86"]),
-        room("Varlink", ["CPlatform"]),
+        room("Varlink", ["Locking", "CPlatform"]),
         room("Systemd", ["CSystemd"]),
         room("PatchsimInterface", []),
         room(
             "PatchsimService",
             [
-                "SimulationRuntime", "Simulation", "KernelFiles", "Varlink", "Systemd", "PatchsimInterface",
+                "Locking", "SimulationRuntime", "Simulation", "KernelFiles", "Ftrace", "TextPatching", "KernelModel",
+                "MachineModel", "Varlink", "Systemd", "PatchsimInterface",
                 "KernelImage",
                 "X86", .product(name: "Logging", package: "swift-log"), .product(name: "TOMLKit", package: "TOMLKit"),
             ]),

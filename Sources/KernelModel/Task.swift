@@ -22,6 +22,18 @@ public enum TaskKind: Sendable, Hashable {
     case idle
 }
 
+/// Walks given up, by the rule of havoc that gave them up.
+public struct UnwindCounts: Sendable, Hashable {
+    /// Rule 3: RSP, IF or a return address from havoc.
+    public var state: UInt64 = 0
+    /// Rule 5.
+    public var budget: UInt64 = 0
+    /// Rule 6.
+    public var fault: UInt64 = 0
+
+    public init() {}
+}
+
 /// struct task_struct, as far as it is modelled.
 public struct Task: Sendable {
     /// TASK_COMM_LEN - 1.
@@ -37,7 +49,7 @@ public struct Task: Sendable {
     public var function: UInt64 = 0
     /// Walks finished or unwound.
     public var loops: UInt64 = 0
-    public var unwinds: UInt64 = 0
+    public var unwinds = UnwindCounts()
     /// RCU-tasks grace periods that it has passed: the number of the last one at a voluntary switch.
     public var quiescent: UInt64 = 0
     /// CPU it last ran on.

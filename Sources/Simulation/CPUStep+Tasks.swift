@@ -154,7 +154,12 @@ extension CPUStep {
             cpu.state.context.rsp = cpu.contexts[top].regs.base
             cpu.state.context.rip = Sentinel.contextTop
         } else {
-            kernel.scheduler[cpu.task].unwinds += 1
+            switch trap {
+            case .havocStack: kernel.scheduler[cpu.task].unwinds.state += 1
+            case .budget: kernel.scheduler[cpu.task].unwinds.budget += 1
+            case .none: break
+            default: kernel.scheduler[cpu.task].unwinds.fault += 1
+            }
             cpu.state.context.rsp = cpu.state.context.memory.stackTop
             cpu.state.context.rip = Sentinel.taskTop
             cpu.state.context.rflags = FlagBit.alwaysSet | FlagBit.interrupt

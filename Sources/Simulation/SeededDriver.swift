@@ -7,8 +7,9 @@ public struct TurnSource: Sendable {
 
     var source: SeededSource
 
-    public init(seed: UInt64) {
-        source = SeededSource(seed: seed)
+    /// The draws of turn `number` depend on nothing but the seed and the number: a run can go on from any turn.
+    public init(seed: UInt64, turn number: UInt64) {
+        source = SeededSource(seed: SeededSource.mix(seed) ^ SeededSource.mix(number &+ 1))
     }
 
     /// A turn of `cpu` without its choice.
@@ -35,17 +36,28 @@ public struct TurnSource: Sendable {
 
 /// The deterministic driver: one seed is one run, bit for bit.
 public struct SeededDriver {
-    public private(set) var source: TurnSource
+    public let seed: UInt64
     private let cache: DecodeCache
 
     public init(seed: UInt64, environment: MachineEnvironment) {
-        source = TurnSource(seed: seed)
+        self.seed = seed
         cache = DecodeCache(environment)
+    }
+
+    /// Takes one step of one CPU, nothing before it and nothing after it: what people single-step.
+    @discardableResult
+    public func step(_ world: inout World, cpu: Int) -> (turn: Turn, outcome: StepOutcome) {
+        var source = TurnSource(seed: seed, turn: world.kernel.turn)
+        var turn = Turn(cpu: cpu, quantum: 0)
+        let taker = TurnTaker(cache: cache)
+        turn.choice = UInt32(source.draw(below: taker.prepare(turn, world.cpus[cpu], &world.kernel)))
+        return (turn, taker.finish(turn, &world.cpus[cpu], &world.kernel, retired: 0))
     }
 
     /// Draws and takes one turn of `world`; `cpu` fixes whose.
     @discardableResult
-    public mutating func take(_ world: inout World, cpu: Int? = nil) -> (turn: Turn, outcome: StepOutcome) {
+    public func take(_ world: inout World, cpu: Int? = nil) -> (turn: Turn, outcome: StepOutcome) {
+        var source = TurnSource(seed: seed, turn: world.kernel.turn)
         let index = cpu ?? source.draw(below: world.cpus.count)
         var turn = source.turn(of: index, world.kernel.configuration)
         let taker = TurnTaker(cache: cache)

@@ -132,7 +132,8 @@ public struct TurnTaker {
         _ = prepare(turn, cpu, &kernel)
         let before = cpu.state.counts.instructions
         var outcome = step.take(&cpu, &kernel, choice: Int(turn.choice))
-        var left = Self.sharedRunMax
+        // A turn without a quantum is a single step.
+        var left = turn.quantum == 0 ? 0 : Self.sharedRunMax
         while left > 0, outcome == .ran, step.isSettledText(cpu, kernel) {
             outcome = step.take(&cpu, &kernel, choice: 0)
             left -= 1
