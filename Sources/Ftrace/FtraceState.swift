@@ -124,7 +124,9 @@ extension FtraceState {
     /// ftrace_ops_trampoline(): the ops whose trampoline covers `address`.
     public func opsOfTrampoline(covering address: VirtualAddress) -> FtraceOps? {
         for slot in trampolineSlots {
-            guard let ops = opsBySlot[slot], let start = ops.trampoline, let caller = callerCopied(by: ops) else { continue }
+            guard let ops = opsBySlot[slot], let start = ops.trampoline, let caller = callerCopied(by: ops) else {
+                continue
+            }
             let size = caller.bytes.count + FtraceTrampoline.returnSize + 8
             if address >= start && address < start + size { return ops }
         }

@@ -110,7 +110,9 @@ enum KernelFileNode: Hashable {
             throw KernelFileError(.ENOENT, path, "a path starts with /, such as /sys/kernel/tracing")
         }
         guard path.utf8.count < KernelFileTree.pathLengthMax else {
-            throw KernelFileError(.ENAMETOOLONG, String(path.prefix(64)) + "...", "a path has fewer than \(KernelFileTree.pathLengthMax) bytes")
+            throw KernelFileError(
+                .ENAMETOOLONG, String(path.prefix(64)) + "...",
+                "a path has fewer than \(KernelFileTree.pathLengthMax) bytes")
         }
         return path.split(separator: "/").map(String.init).filter { $0 != "." }
     }

@@ -61,7 +61,9 @@ extension KernelFileTree {
         } catch {
             throw translated(error, path, nil, state)
         }
-        if let failure = outcome.failure, failure != .disabled { throw translated(failure, path, outcome.ticket, state) }
+        if let failure = outcome.failure, failure != .disabled {
+            throw translated(failure, path, outcome.ticket, state)
+        }
         return outcome.ticket.map { .pending($0) } ?? .completed
     }
 
@@ -162,7 +164,8 @@ extension KernelFileTree {
             KernelFileError(.EINVAL, path, noMatchMessage(pattern, state), pending: ticket)
         case .unknownCommand(let command):
             KernelFileError(
-                .EINVAL, path, "there is no command \(quoted(command)); function:mod:module is the only one", pending: ticket)
+                .EINVAL, path, "there is no command \(quoted(command)); function:mod:module is the only one",
+                pending: ticket)
         case .unknownTracer(let name):
             KernelFileError(.EINVAL, path, "there is no tracer \(quoted(name))", pending: ticket)
         case .instanceExists(let name):

@@ -90,6 +90,7 @@ public enum KernelFileTree {
 
     static func disabled(_ path: String) -> KernelFileError {
         KernelFileError(
-            .ENODEV, path, "ftrace met unexpected text and is disabled for good; /proc/kmsg says where, a new world starts afresh")
+            .ENODEV, path,
+            "ftrace met unexpected text and is disabled for good; /proc/kmsg says where, a new world starts afresh")
     }
 }

@@ -56,7 +56,8 @@ extension KernelImage {
 
 extension FtraceTarget {
     public init(image: KernelImage) throws(FtraceTargetError) {
-        let list = image.symbols.address(of: "arch_ftrace_ops_list_func") ?? image.symbols.address(of: "ftrace_ops_list_func")
+        let list =
+            image.symbols.address(of: "arch_ftrace_ops_list_func") ?? image.symbols.address(of: "ftrace_ops_list_func")
         guard let list else { throw .missingSymbol("arch_ftrace_ops_list_func") }
         guard !image.mcountSites.isEmpty else { throw .noCallSites }
         self.init(
