@@ -70,7 +70,11 @@ let package = Package(
         // Floor 5: doors.
         door(
             "patchsimd",
-            ["PatchsimService", "Systemd", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+            [
+                "PatchsimService", "PatchsimInterface", "Varlink", "Systemd",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         door(
             "patchsimctl",
             [

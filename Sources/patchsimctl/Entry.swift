@@ -1,4 +1,34 @@
+internal import ArgumentParser
+internal import Glibc
+
 @main
-struct Entry {
-    static func main() {}
+struct Patchsimctl: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "patchsimctl",
+        abstract: "Watch and drive a simulated kernel that patches its own text.",
+        discussion: """
+            Talks to patchsimd over its socket. Where no daemon runs, a private one is started for as long as the command
+            takes. Global options may stand before or after the command.
+
+            Exit status: 0 done, 1 refused by the daemon, 2 an invariant was violated (verdict, replay), 64 usage, 69 no
+            daemon, 76 the peer does not speak the protocol.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            StatusCommand.self, CPUsCommand.self, TasksCommand.self, FunctionsCommand.self, SymbolCommand.self,
+            ReadCommand.self, DisasmCommand.self, FtraceCommand.self, FilesCommand.self, EventsCommand.self,
+            PauseCommand.self, ResumeCommand.self, StepCommand.self, VerdictCommand.self, ReplayCommand.self,
+        ])
+
+    static func main() {
+        main(GlobalOptions.moveBehindCommand(Array(CommandLine.arguments.dropFirst())))
+    }
+}
+
+/// Exit statuses of patchsimctl(1).
+enum ExitStatus {
+    static let refused: Int32 = 1
+    static let violated: Int32 = 2
+    static let noDaemon: Int32 = 69
+    static let protocolError: Int32 = 76
 }

@@ -1,0 +1,130 @@
+internal import ArgumentParser
+internal import Dispatch
+internal import Glibc
+internal import Logging
+internal import PatchsimInterface
+internal import PatchsimService
+internal import Systemd
+internal import Varlink
+
+enum LogLevelName: String, ExpressibleByArgument, CaseIterable {
+    case trace
+    case debug
+    case info
+    case notice
+    case warning
+    case error
+
+    var level: Logger.Level { Logger.Level(rawValue: rawValue)! }
+}
+
+/// From settings to the clean stop.
+struct DaemonRun {
+    let options: ServiceOptions
+    let socketPath: String?
+    let target: LogTarget?
+    let level: LogLevelName
+
+    func run() async throws(ServiceStartError) {
+        let log = makeLog()
+        let settings = try options.settings()
+        // The socket comes first: a second daemon should not load a kernel only to find the place taken.
+        let socket = try listeningSocket()
+        let signals = StopSignals()
+        let backend: any ServiceBackend
+        do {
+            backend = try await makeSimulationBackend(settings: settings, log: log)
+        } catch {
+            if let path = socket.path { unlink(path) }
+            throw error
+        }
+        let service = Service(backend: backend, log: log, startedAt: time(nil))
+        service.start(on: socket)
+        let place = socket.path ?? "the socket that was passed"
+        log.write(
+            .notice, .started,
+            "patchsimd \(Service.version): \(settings.kernel) on \(settings.cpus) CPUs, \(settings.driver.rawValue); on \(place)",
+            fields: ["PATCHSIM_KERNEL": settings.kernel, "PATCHSIM_SEED": "\(settings.seed)"])
+        ServiceManager.ready(status: "Running \(settings.kernel) on \(settings.cpus) CPUs")
+        let signal = await signals.next()
+        ServiceManager.stopping()
+        await service.stop()
+        log.write(.notice, .stopped, "Stopped by \(signal)")
+    }
+
+    private func makeLog() -> ServiceLog {
+        let target = target ?? LogTarget.detect()
+        let level = level.level
+        LoggingSystem.bootstrap { JournalLogHandler(identifier: $0, target: target, level: level) }
+        return ServiceLog(Logger(label: "patchsimd"))
+    }
+
+    private func listeningSocket() throws(ServiceStartError) -> ListeningSocket {
+        let passed: [PassedDescriptor]
+        do {
+            passed = try PassedDescriptor.takeAll()
+        } catch {
+            throw ServiceStartError(.system, error.description)
+        }
+        do {
+            if let first = passed.first {
+                guard passed.count == 1 else {
+                    throw ServiceStartError(.usage, "\(passed.count) descriptors were passed; one socket is served")
+                }
+                return try ListeningSocket(adopting: first.descriptor)
+            }
+            return try ListeningSocket(path: try path())
+        } catch let error as ServiceStartError {
+            throw error
+        } catch ListeningError.inUse(let path) {
+            throw ServiceStartError(.unavailable, ListeningError.inUse(path: path).description)
+        } catch {
+            throw ServiceStartError(.system, "\(error)")
+        }
+    }
+
+    private func path() throws(ServiceStartError) -> String {
+        if let socketPath { return socketPath }
+        let runtime = getenv("XDG_RUNTIME_DIR").map { String(cString: $0) }
+        guard let path = SocketPath.listening(isRoot: geteuid() == 0, runtimeDirectory: runtime) else {
+            throw ServiceStartError(.usage, "there is no XDG_RUNTIME_DIR to put a socket into; use --socket PATH")
+        }
+        let directory = path.split(separator: "/").dropLast().reduce(into: "") { $0 += "/" + $1 }
+        guard mkdir(directory, 0o755) == 0 || errno == EEXIST else {
+            throw ServiceStartError(.system, "\(directory): \(String(cString: strerror(errno)))")
+        }
+        return path
+    }
+}
+
+/// SIGTERM and SIGINT, as something to wait for. A second one ends the process at once: the clean stop may hang.
+final class StopSignals: Sendable {
+    private let names: AsyncStream<String>
+    /// Dispatch forgets a source that nobody holds.
+    private let sources: Guarded<[any DispatchSourceSignal]>
+
+    init() {
+        let (names, continuation) = AsyncStream.makeStream(of: String.self)
+        self.names = names
+        signal(SIGPIPE, SIG_IGN)
+        let queue = DispatchQueue(label: "io.patchsim.signals")
+        var sources: [any DispatchSourceSignal] = []
+        for (number, name) in [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")] {
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+            source.setEventHandler {
+                continuation.yield(name)
+                // From now on the signal does what it does by default.
+                signal(number, SIG_DFL)
+            }
+            source.resume()
+            sources.append(source)
+        }
+        self.sources = Guarded(sources)
+    }
+
+    func next() async -> String {
+        for await name in names { return name }
+        return "the end of the program"
+    }
+}
