@@ -71,7 +71,7 @@ let package = Package(
         door(
             "patchsimd",
             [
-                "PatchsimService", "PatchsimInterface", "Varlink", "Systemd",
+                "PatchsimService", "PatchsimInterface", "Locking", "Varlink", "Systemd",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
