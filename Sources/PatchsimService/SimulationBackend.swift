@@ -64,10 +64,9 @@ final class SimulationBackend: ServiceBackend {
 
     func state() async throws -> MachineState {
         let isPaused = await host.isPaused
-        let counts = await host.withWorld { world in
-            world.cpus.reduce(into: RetiredCounts()) { $0 += $1.state.counts }
+        return host.withViews { cpus, kernel in
+            self.state(kernel, cpus.reduce(into: RetiredCounts()) { $0 += $1.counts }, isPaused: isPaused)
         }
-        return host.withKernel { kernel in self.state(kernel, counts, isPaused: isPaused) }
     }
 
     private func state(_ kernel: borrowing KernelState, _ counts: RetiredCounts, isPaused: Bool) -> MachineState {
@@ -90,17 +89,16 @@ final class SimulationBackend: ServiceBackend {
     }
 
     func cpus() async throws -> [PatchsimInterface.CPUState] {
-        await host.withWorld { world in
-            world.cpus.map { cpu in
-                let task = world.kernel.scheduler[cpu.task]
-                let address = cpu.state.context.rip
+        host.withViews { cpus, kernel in
+            cpus.map { cpu in
+                let task = kernel.scheduler[cpu.task]
                 let isIdle = task.kind == .idle && cpu.nesting == 0
                 return PatchsimInterface.CPUState(
                     index: cpu.index, state: isIdle ? "idle" : task.kind == .patcher ? "patching" : "running",
-                    pid: isIdle ? nil : task.pid, comm: isIdle ? nil : task.comm, ip: Wire.address(address),
-                    symbol: self.symbol(VirtualAddress(address)), context: Self.context(cpu.contextName),
-                    interruptsEnabled: cpu.state.context.interruptsEnabled,
-                    retired: Int(cpu.state.counts.instructions), traps: Int(world.kernel.traps.perCPU[cpu.index]))
+                    pid: isIdle ? nil : task.pid, comm: isIdle ? nil : task.comm, ip: Wire.address(cpu.rip.rawValue),
+                    symbol: self.symbol(cpu.rip), context: Self.context(cpu.context),
+                    interruptsEnabled: cpu.interruptsEnabled,
+                    retired: Int(cpu.counts.instructions), traps: Int(kernel.traps.perCPU[cpu.index]))
             }
         }
     }
