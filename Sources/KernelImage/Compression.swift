@@ -31,8 +31,8 @@ enum Compression: String, CaseIterable {
         allCases.first { reader.has($0.magic, at: offset) }
     }
 
-    /// Decompresses `input`, whose place in the file is `offset` (for messages). `sizeHint` bytes are allocated at first;
-    /// more than `countMax` bytes are refused.
+    /// Decompresses `input`, whose place in the file is `offset` (for messages). `sizeHint` bytes are allocated at
+    /// first; more than `countMax` bytes are refused.
     func decompress(
         _ input: UnsafeRawBufferPointer, at offset: Int, sizeHint: Int?, countMax: Int = decompressedSizeMax
     ) throws(KernelImageError) -> ImageBuffer {

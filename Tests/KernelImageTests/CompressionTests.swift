@@ -24,7 +24,9 @@ struct CompressionTests {
         SyntheticBzImage.sized(try SyntheticBzImage.pack(plain, filter), plain.count)
     }
 
-    @Test("a bzImage with any compression that the kernel build knows loads as its vmlinux does", arguments: Compression.allCases)
+    @Test(
+        "a bzImage with any compression that the kernel build knows loads as its vmlinux does",
+        arguments: Compression.allCases)
     func everyCompression(compression: Compression) throws {
         let whole = try KernelImage.load(bytes: ImageBytes(Self.plain), name: "vmlinux")
         let file = SyntheticBzImage.wrap(try Self.payload(compression))
@@ -60,7 +62,8 @@ struct CompressionTests {
         let packed = ImageBytes(try Self.payload(compression))
         let error = #expect(throws: KernelImageError.self) {
             try compression.decompress(
-                UnsafeRawBufferPointer(rebasing: packed.buffer[..<(packed.count - (compression == .gzip ? 0 : 4))]), at: 0,
+                UnsafeRawBufferPointer(rebasing: packed.buffer[..<(packed.count - (compression == .gzip ? 0 : 4))]),
+                at: 0,
                 sizeHint: 1 << 40, countMax: Self.plain.count - 1)
         }
         #expect(error?.kind == .tooLarge)

@@ -113,7 +113,9 @@ struct CorruptionTests {
         #expect(outcomes.total > 150)
     }
 
-    @Test("200 seeded damages to Debian's vmlinux, in its headers and in every table, end in an error or an image", .timeLimit(.minutes(2)))
+    @Test(
+        "200 seeded damages to Debian's vmlinux, in its headers and in every table, end in an error or an image",
+        .timeLimit(.minutes(2)))
     func debianVmlinux() throws {
         let kernel = try RealKernel.amd64.get()
         let damage = Damage(kernel.vmlinux.buffer)
@@ -167,7 +169,9 @@ struct CorruptionTests {
         #expect(outcomes.total > 60)
     }
 
-    @Test("seeded damages to compressed streams end in an error or an image", .timeLimit(.minutes(2)), arguments: Compression.allCases)
+    @Test(
+        "seeded damages to compressed streams end in an error or an image", .timeLimit(.minutes(2)),
+        arguments: Compression.allCases)
     func streams(compression: Compression) throws {
         let bytes = SyntheticBzImage.wrap(try CompressionTests.payload(compression))
         let damage = bytes.withUnsafeBytes(Damage.init)

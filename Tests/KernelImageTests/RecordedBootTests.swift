@@ -2,8 +2,8 @@ import KernelImage
 import Testing
 import X86
 
-/// Sums of the text that the two kernels really had in memory after boot (QEMU 7.2, TCG, -cpu max -smp 2, nokaslr), with
-/// the places that only alternatives, paravirt calls and retpolines explain set to zero.
+/// Sums of the text that the two kernels really had in memory after boot (QEMU 7.2, TCG, -cpu max -smp 2, nokaslr),
+/// with the places that only alternatives, paravirt calls and retpolines explain set to zero.
 @Suite("The booted text against a recorded boot")
 struct RecordedBootTests {
     @Test("amd64: outside of alternatives, paravirt calls and retpolines every byte is the booted kernel's")

@@ -2,7 +2,8 @@ import CArchive
 
 /// A bzImage around a payload, and payloads as the kernel build makes them.
 enum SyntheticBzImage {
-    /// The setup header with the fields that tell where the payload is; `payload` as it is in the file, its size appended.
+    /// The setup header with the fields that tell where the payload is; `payload` as it is in the file, its size
+    /// appended.
     static func wrap(_ payload: [UInt8]) -> [UInt8] {
         var writer = ByteWriter(bytes: [UInt8](repeating: 0, count: 1024))
         writer.put(UInt8(1), at: 0x1f1)
@@ -69,7 +70,8 @@ enum SyntheticBzImage {
         return writer.bytes
     }
 
-    /// An lzop file of blocks of 256 KiB, each one a run of literals and the end mark; kept plain where that is shorter.
+    /// An lzop file of blocks of 256 KiB, each one a run of literals and the end mark; kept plain where that is
+    /// shorter.
     static func packLzop(_ plain: [UInt8]) -> [UInt8] {
         var writer = ByteWriter(bytes: [0x89, 0x4c, 0x5a, 0x4f, 0x00, 0x0d, 0x0a, 0x1a, 0x0a])
         for value in [0x1040, 0x20a0, 0x0940] { writer.append(UInt16(value).bigEndian) }

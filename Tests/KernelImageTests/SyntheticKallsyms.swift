@@ -23,7 +23,9 @@ struct SyntheticKallsyms {
     var symbols: [Symbol]
 
     /// Tokens of more than one byte stand at values that no name uses as a byte.
-    private static let phrases = ["T__", "t__", "function_", "__SCT__", "__SCK__", "__st", "op_", "sy", "mp", "ca", "ll"]
+    private static let phrases = [
+        "T__", "t__", "function_", "__SCT__", "__SCK__", "__st", "op_", "sy", "mp", "ca", "ll",
+    ]
 
     private var tokens: [[UInt8]] {
         var tokens = (0..<256).map { byte in (0x21...0x7e).contains(byte) ? [UInt8(byte)] : [] }

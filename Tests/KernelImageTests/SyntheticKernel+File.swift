@@ -33,7 +33,8 @@ extension SyntheticKernel {
         if mode == .x86_64 {
             sections.append(
                 Section(name: ".data..percpu", type: 1, flags: 3, address: 0, bytes: [UInt8](repeating: 7, count: 64)))
-            sections.append(Section(name: ".return_sites", type: 1, flags: 2, address: returnSites, bytes: returnTable()))
+            sections.append(
+                Section(name: ".return_sites", type: 1, flags: 2, address: returnSites, bytes: returnTable()))
         }
         if hasSymbolTable {
             let (table, strings) = symbolTable()
@@ -217,7 +218,9 @@ extension SyntheticKernel {
         for (index, name) in Self.callNames.enumerated() { add(trampoline(index), "T", "__SCT__" + name) }
         for (name, offset) in rodataNames { add(rodata + UInt64(offset), "R", name) }
         for (index, name) in Self.callNames.enumerated() { add(callKey(index), "D", "__SCK__" + name) }
-        for (index, name) in ["true_key", "false_key", "crng_is_ready"].enumerated() { add(branchKey(index), "D", name) }
+        for (index, name) in ["true_key", "false_key", "crng_is_ready"].enumerated() {
+            add(branchKey(index), "D", name)
+        }
         add(initText, "T", "_sinittext")
         if hasFtrace {
             add(initData, "D", "__start_mcount_loc")

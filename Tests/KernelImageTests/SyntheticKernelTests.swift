@@ -96,7 +96,9 @@ struct SyntheticKernelTests {
 
     @Test("a kernel without ftrace is refused by name")
     func withoutFtrace() {
-        for kernel in [SyntheticKernel(hasFtrace: false), SyntheticKernel(mode: .i386, isAbsolutePerCPU: false, hasFtrace: false)] {
+        for kernel in [
+            SyntheticKernel(hasFtrace: false), SyntheticKernel(mode: .i386, isAbsolutePerCPU: false, hasFtrace: false),
+        ] {
             let error = #expect(throws: KernelImageError.self) {
                 try KernelImage.load(bytes: ImageBytes(kernel.build().bytes), name: "no ftrace")
             }
