@@ -94,12 +94,18 @@ public struct Scheduler: Sendable {
         tasks[index].quiescent = gracePeriod
     }
 
-    /// Whether grace period `number` is over. Sleepers left the text voluntarily; idle tasks never hold it.
+    /// Whether grace period `number` is over. Sleepers left the text voluntarily; an idle task holds it only while an
+    /// interrupt runs on it (what synchronize_rcu_tasks_rude() waits for); the patcher waits itself.
     public func isOver(_ number: UInt64) -> Bool {
-        tasks.allSatisfy { task in
-            guard task.kind == .guest else { return true }
-            if case .sleeping = task.state { return true }
-            return task.quiescent >= number
+        for index in tasks.indices {
+            switch tasks[index].kind {
+            case .patcher: break
+            case .idle: if tasks[index].isInterrupted { return false }
+            case .guest:
+                if case .sleeping = tasks[index].state { break }
+                if tasks[index].quiescent < number { return false }
+            }
         }
+        return true
     }
 }

@@ -52,6 +52,8 @@ public struct Task: Sendable {
     public var unwinds = UnwindCounts()
     /// RCU-tasks grace periods that it has passed: the number of the last one at a voluntary switch.
     public var quiescent: UInt64 = 0
+    /// Exception contexts are nested on it; kept for idle tasks only.
+    public var isInterrupted = false
     /// CPU it last ran on.
     public var lastCPU = 0
     public var migrations: UInt64 = 0

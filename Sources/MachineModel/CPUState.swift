@@ -78,18 +78,20 @@ public struct ExecutionContext: Sendable {
 /// How much was executed, and how exactly.
 public struct RetiredCounts: Sendable, Hashable {
     public var instructions: UInt64 = 0
-    /// Of them, those with exact semantics.
-    public var exact: UInt64 = 0
-    /// Of them, those whose inputs did not derive from havoc.
-    public var exactInputs: UInt64 = 0
+    /// Of them, those with an input that derived from havoc.
+    public var havocInputs: UInt64 = 0
     public var havoc = HavocCounts()
 
     public init() {}
 
+    /// Of the instructions, those with exact semantics.
+    public var exact: UInt64 { instructions - havoc.instructions }
+    /// Of the instructions, those whose inputs did not derive from havoc.
+    public var exactInputs: UInt64 { instructions - havocInputs }
+
     public static func += (left: inout RetiredCounts, right: RetiredCounts) {
         left.instructions += right.instructions
-        left.exact += right.exact
-        left.exactInputs += right.exactInputs
+        left.havocInputs += right.havocInputs
         left.havoc += right.havoc
     }
 }
@@ -98,13 +100,15 @@ public struct RetiredCounts: Sendable, Hashable {
 public struct CPUState: Sendable {
     /// Instructions with IF = 0 after which rule 5 unwinds.
     public static let interruptsOffBudget = 4096
-    /// Bytes of the IST stack that NMIs run on.
-    public static let nmiStackSize = 4096
+    /// Bytes of the IST stack that NMIs run on (EXCEPTION_STKSZ).
+    public static let nmiStackSize = 8192
 
     public let index: Int
     public var context: ExecutionContext
     public var frontEnd = FrontEnd()
     public var counts = RetiredCounts()
+    /// Where the last return or indirect branch led: a walk that lost its way comes by one.
+    public internal(set) var lastIndirectTarget: UInt64 = 0
     /// Interrupts are held off for one more instruction (the shadow of STI).
     public var interruptShadow = false
     /// Address of the last #PF.

@@ -53,7 +53,7 @@ public final class DecodeCache {
     @inline(never)
     private func fill(_ address: UInt64, _ slot: Int) -> Instruction? {
         let text = environment.text
-        guard text.contains(address), !environment.served.contains(address) else { return nil }
+        guard text.contains(address), !environment.isServed(address) else { return nil }
         let offset = Int(address &- text.address.rawValue)
         let window = UnsafeRawBufferPointer(
             rebasing: text.bytes[offset..<min(offset + InstructionBytes.lengthMax, text.bytes.count)])

@@ -40,11 +40,16 @@ struct PrivateRegion: Sendable {
     @inline(__always)
     mutating func store(_ address: UInt64, _ value: UInt64, _ count: Int, isHavoc: Bool) {
         let offset = Int(truncatingIfNeeded: address &- base)
-        let mark = isHavoc ? ByteState.havoc : ByteState.exact
-        for index in 0..<count {
-            data[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(index * 8))
-            state[offset + index] = mark
-        }
+        let mask = Self.mask(count)
+        let marks: UInt64 = isHavoc ? 0x0202_0202_0202_0202 : 0x0101_0101_0101_0101
+        data.withUnsafeMutableBytes { Self.merge($0, offset, value, mask) }
+        state.withUnsafeMutableBytes { Self.merge($0, offset, marks, mask) }
+    }
+
+    @inline(__always)
+    private static func merge(_ bytes: UnsafeMutableRawBufferPointer, _ offset: Int, _ value: UInt64, _ mask: UInt64) {
+        let old = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        bytes.storeBytes(of: old & ~mask | value & mask, toByteOffset: offset, as: UInt64.self)
     }
 
     /// The byte and its state.

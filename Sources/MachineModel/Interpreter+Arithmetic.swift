@@ -44,11 +44,11 @@ extension CPUState {
         let usesCarry = i.operation == .subtractWithBorrow
         let borrow = usesCarry ? context.rflags & FlagBit.carry : 0
         let result = (left.value &- right.value &- borrow) & PrivateRegion.mask(Int(i.size))
-        let havoc = left.isHavoc || right.isHavoc || usesCarry && context.flagsAreHavoc
+        // SUB r, r yields zero whatever was in r; so does XOR below.
+        let isZeroing = !usesCarry && isSameRegister(i)
+        let havoc = (left.isHavoc || right.isHavoc) && !isZeroing || usesCarry && context.flagsAreHavoc
         if i.operation != .compare {
-            // SUB r, r yields zero whatever was in r; so does XOR below.
-            let isZeroing = i.operation == .subtract && isSameRegister(i)
-            finish(i, address, result, isHavoc: havoc && !isZeroing, machine, &trap)
+            finish(i, address, result, isHavoc: havoc, machine, &trap)
             guard trap == .none else { return }
         }
         setStatus(Flags.ofSubtraction(left.value, right.value, result, Int(i.size)), isHavoc: havoc)

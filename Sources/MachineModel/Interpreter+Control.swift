@@ -21,6 +21,7 @@ extension CPUState {
         }
         if isCall { pushWord(next, isHavoc: false, machine, &trap) }
         target = goal
+        lastIndirectTarget = goal
         note(loaded)
     }
 
@@ -36,6 +37,7 @@ extension CPUState {
         context.rsp &+= 8
         if i.destinationKind == .immediate { context.rsp &+= UInt64(bitPattern: i.immediate) }
         target = loaded.value
+        lastIndirectTarget = loaded.value
         note(loaded)
     }
 
@@ -134,6 +136,6 @@ extension CPUState {
             context.flagsAreHavoc = true
         }
         counts.havoc.instructions &+= 1
+        counts.havocInputs &+= 1
     }
-
 }

@@ -4,7 +4,7 @@ import X86
 extension CPUState {
     @inline(__always)
     mutating func note(_ loaded: Loaded) {
-        if !loaded.isHavoc { counts.exactInputs &+= 1 }
+        if loaded.isHavoc { counts.havocInputs &+= 1 }
     }
 
     @inline(__always)
@@ -59,7 +59,7 @@ extension CPUState {
             return
         }
         setRegister(i.destination, address, Int(i.size), isHavoc: havoc)
-        if !havoc { counts.exactInputs &+= 1 }
+        if havoc { counts.havocInputs &+= 1 }
     }
 
     mutating func exchange(_ i: Instruction, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
@@ -172,7 +172,6 @@ extension CPUState {
     mutating func pushFlags(_ machine: borrowing MachineAccess, _ trap: inout Trap) {
         // Whether the status flags derive from havoc does not taint IF, which is always exact.
         pushWord(context.rflags, isHavoc: false, machine, &trap)
-        counts.exactInputs &+= 1
     }
 
     mutating func popFlags(_ machine: borrowing MachineAccess, _ trap: inout Trap) {

@@ -26,12 +26,12 @@ extension CPUState {
         guard trap == .none || trap == .serialized else { return trap }
         context.rip = target
         if hadShadow { interruptShadow = false }
-        return retire(instruction, trap)
+        return retire(trap)
     }
 
-    private mutating func retire(_ instruction: Instruction, _ trap: Trap) -> Trap {
+    @inline(__always)
+    private mutating func retire(_ trap: Trap) -> Trap {
         counts.instructions &+= 1
-        if instruction.operation != .havoc { counts.exact &+= 1 }
         context.walkBudget -= 1
         if context.interruptsEnabled {
             interruptsOffCount = 0
@@ -95,7 +95,7 @@ extension CPUState {
         case .jumpIndirect: branchIndirect(i, next, isCall: false, &target, machine, &trap)
         case .jumpCondition:
             if Flags.holds(i.condition, context.rflags) { target = next &+ UInt64(bitPattern: i.immediate) }
-            if !context.flagsAreHavoc { counts.exactInputs &+= 1 }
+            if context.flagsAreHavoc { counts.havocInputs &+= 1 }
         case .ret: ret(i, &target, machine, &trap)
         case .breakpoint: trap = .breakpoint
         // IRET outside of entry code is a walk that lost its way: rule 6.
@@ -111,7 +111,7 @@ extension CPUState {
             }
             havoc(i, next, machine, &trap)
             if trap == .none { trap = .serialized }
-        case .noOperation: counts.exactInputs &+= 1
+        case .noOperation: break
         case .havoc: havoc(i, next, machine, &trap)
         }
     }

@@ -30,6 +30,8 @@ public final class MachineEnvironment: Sendable {
     public let decoder: InstructionDecoder
     /// A bit for each byte of text that a patch may ever change.
     private let patchable: [UInt64]
+    /// A bit for each byte of text at which the simulator acts in its place.
+    private let servedBits: [UInt64]
 
     public init(
         text: TextSource, regions: [DataRegion], perCPUTemplate: TextSource?, havocTargets: [UInt64],
@@ -49,6 +51,19 @@ public final class MachineEnvironment: Sendable {
             }
         }
         patchable = bits
+        bits = [UInt64](repeating: 0, count: bits.count)
+        for address in served where text.contains(address) {
+            let offset = Int(address &- text.address.rawValue)
+            bits[offset / 64] |= 1 << UInt64(offset % 64)
+        }
+        servedBits = bits
+    }
+
+    /// Whether the simulator acts at `address` in the text's place.
+    @inline(__always)
+    public func isServed(_ address: UInt64) -> Bool {
+        let offset = address &- text.address.rawValue
+        return offset < UInt64(text.bytes.count) && servedBits[Int(offset / 64)] >> (offset % 64) & 1 != 0
     }
 
     /// Whether some byte of [address, address + count) may be patched. Text outside of the base always may.

@@ -49,10 +49,16 @@ public struct TextMemory: Sendable {
     public let model: FetchModel
     /// Pages of the base that have been stored to.
     private var pages: [[UInt8]?]
-    /// Pages outside of the base: trampolines. Page number → bytes.
-    private var mapped: [UInt64: [UInt8]] = [:]
+    /// A page outside of the base: a trampoline.
+    private struct MappedPage: Sendable {
+        let number: UInt64
+        var bytes: [UInt8]
+    }
+    private var mapped: [MappedPage] = []
+    /// Numbers of all pages that were ever mapped.
+    private var everMapped: Set<UInt64> = []
     /// chunk → stores that some CPU may still not have seen, ascending.
-    private var live: [UInt64: [TextStore]] = [:]
+    private(set) var live: [UInt64: [TextStore]] = [:]
     /// The next log position.
     public private(set) var head: UInt64 = 0
     /// Per CPU: every entry below is seen.
@@ -68,19 +74,34 @@ public struct TextMemory: Sendable {
 
     // MARK: Newest bytes
 
+    private static let pageShift: UInt64 = 12
+
+    /// The place in `mapped` of the page that holds `address`; trampolines are few.
+    @inline(__always)
+    private func mappedIndex(_ address: UInt64) -> Int? {
+        let page = address >> Self.pageShift
+        for index in mapped.indices where mapped[index].number == page { return index }
+        return nil
+    }
+
     /// Whether `address` lies in the base or in a mapped page.
     public func isMapped(_ address: UInt64) -> Bool {
-        base.contains(address) || mapped[address / UInt64(Self.pageSize)] != nil
+        base.contains(address) || mappedIndex(address) != nil
+    }
+
+    /// A trampoline was mapped at `address` at some time, even if it is gone.
+    public func wasMapped(_ address: UInt64) -> Bool {
+        everMapped.contains(address >> Self.pageShift)
     }
 
     /// The newest byte; nil outside of text.
     public func newestByte(at address: UInt64) -> UInt8? {
         let offset = address &- base.address.rawValue
         if offset < UInt64(base.bytes.count) {
-            if let page = pages[Int(offset) / Self.pageSize] { return page[Int(offset) % Self.pageSize] }
-            return base.bytes[Int(offset)]
+            let page = Int(offset >> Self.pageShift)
+            return pages[page]?[Int(offset) & (Self.pageSize - 1)] ?? base.bytes[Int(offset)]
         }
-        return mapped[address / UInt64(Self.pageSize)]?[Int(address % UInt64(Self.pageSize))]
+        return mappedIndex(address).map { mapped[$0].bytes[Int(address) & (Self.pageSize - 1)] }
     }
 
     /// Up to `count` newest bytes; fewer where text ends.
@@ -96,6 +117,29 @@ public struct TextMemory: Sendable {
 
     /// The newest `count` bytes as an instruction; shorter where text ends.
     public func newestInstruction(at address: UInt64, count: Int) -> InstructionBytes {
+        let offset = address &- base.address.rawValue
+        let inPage = Int(truncatingIfNeeded: address) & (Self.pageSize - 1)
+        if inPage + 16 <= Self.pageSize {
+            if offset &+ 16 <= UInt64(base.bytes.count), offset < UInt64(base.bytes.count) {
+                let page = Int(offset >> Self.pageShift)
+                if pages[page] == nil { return Self.words(base.bytes, Int(offset), count) }
+                return pages[page]!.withUnsafeBytes { Self.words($0, inPage, count) }
+            } else if let index = mappedIndex(address) {
+                return mapped[index].bytes.withUnsafeBytes { Self.words($0, inPage, count) }
+            }
+        }
+        return newestBytewise(at: address, count: count)
+    }
+
+    @inline(__always)
+    private static func words(_ bytes: UnsafeRawBufferPointer, _ offset: Int, _ count: Int) -> InstructionBytes {
+        InstructionBytes(
+            low: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self),
+            high: bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self), count: count)
+    }
+
+    @inline(never)
+    private func newestBytewise(at address: UInt64, count: Int) -> InstructionBytes {
         var low: UInt64 = 0
         var high: UInt64 = 0
         var length = 0
@@ -150,11 +194,10 @@ public struct TextMemory: Sendable {
             pages[page]![Int(offset) % Self.pageSize] = byte
             return old
         }
-        let page = address / UInt64(Self.pageSize)
-        guard let old = mapped[page]?[Int(address % UInt64(Self.pageSize))] else {
-            preconditionFailure("a text store lies inside mapped text")
-        }
-        mapped[page]![Int(address % UInt64(Self.pageSize))] = byte
+        guard let index = mappedIndex(address) else { preconditionFailure("a text store lies inside mapped text") }
+        let inPage = Int(address % UInt64(Self.pageSize))
+        let old = mapped[index].bytes[inPage]
+        mapped[index].bytes[inPage] = byte
         return old
     }
 
@@ -162,82 +205,15 @@ public struct TextMemory: Sendable {
     public mutating func map(_ bytes: [UInt8], at address: VirtualAddress) {
         let size = UInt64(Self.pageSize)
         precondition(address.rawValue % size == 0 && bytes.count <= Self.pageSize, "a trampoline is one page")
-        mapped[address.rawValue / size] = bytes + Array(repeating: 0, count: Self.pageSize - bytes.count)
+        precondition(!isMapped(address.rawValue), "a page is mapped once")
+        let number = address.rawValue / size
+        mapped.append(MappedPage(number: number, bytes: bytes + Array(repeating: 0, count: Self.pageSize - bytes.count)))
+        everMapped.insert(number)
     }
 
     /// Takes a mapped page away; a fetch from it is a use of freed text from now on.
     public mutating func unmap(_ address: VirtualAddress) {
-        mapped[address.rawValue / UInt64(Self.pageSize)] = nil
-    }
-
-    // MARK: Fetch
-
-    /// How many different views of `count` bytes at `address` this front end may be given; 1 where it is settled.
-    public func viewCount(at address: UInt64, count: Int, cpu: Int, frontEnd: FrontEnd) -> Int {
-        if live.isEmpty { return 1 }
-        var views = 1
-        forEachChunk(address, count) { chunk in
-            guard let stores = live[chunk] else { return }
-            let lower = lowerBound(chunk, cpu, frontEnd)
-            views = min(views * (unseen(stores, lower) + 1), Self.viewsMax)
-        }
-        return views
-    }
-
-    /// More views than this of one instruction are not told apart.
-    public static let viewsMax = 1 << 16
-
-    /// The bytes of view `choice`, 0 ..< viewCount; the front end remembers what it saw. 0 is the newest.
-    public func fetch(
-        at address: UInt64, count: Int, cpu: Int, frontEnd: inout FrontEnd, choice: Int
-    ) -> InstructionBytes {
-        var bytes = newestInstruction(at: address, count: count)
-        if live.isEmpty { return bytes }
-        var rest = choice
-        let shift = model.chunkShift
-        var chunk = address >> shift
-        let last = (address &+ UInt64(max(count, 1) - 1)) >> shift
-        while chunk <= last {
-            defer { chunk += 1 }
-            guard let stores = live[chunk] else { continue }
-            let lower = lowerBound(chunk, cpu, frontEnd)
-            let open = unseen(stores, lower)
-            let hidden = rest % (open + 1)
-            rest /= open + 1
-            for store in stores.suffix(hidden).reversed() { undo(store, in: &bytes, at: address) }
-            if model.isMonotone {
-                let visible = stores.count - hidden
-                frontEnd.seen[chunk] = visible > 0 ? stores[visible - 1].entry + 1 : lower
-            }
-        }
-        return bytes
-    }
-
-    private func undo(_ store: TextStore, in bytes: inout InstructionBytes, at address: UInt64) {
-        for index in 0..<Int(store.count) {
-            let position = Int(Int64(bitPattern: store.address &+ UInt64(index) &- address))
-            if position >= 0, position < bytes.count {
-                bytes = bytes.replacing(position, with: UInt8(truncatingIfNeeded: store.old >> UInt64(index * 8)))
-            }
-        }
-    }
-
-    private func forEachChunk(_ address: UInt64, _ count: Int, _ body: (UInt64) -> Void) {
-        let shift = model.chunkShift
-        for chunk in (address >> shift)...((address &+ UInt64(max(count, 1) - 1)) >> shift) { body(chunk) }
-    }
-
-    private func lowerBound(_ chunk: UInt64, _ cpu: Int, _ frontEnd: FrontEnd) -> UInt64 {
-        max(floors[cpu], frontEnd.seen[chunk] ?? 0)
-    }
-
-    private func unseen(_ stores: [TextStore], _ lower: UInt64) -> Int {
-        var open = 0
-        for store in stores.reversed() {
-            if store.entry < lower { break }
-            open += 1
-        }
-        return open
+        mapped.removeAll { $0.number == address.rawValue / UInt64(Self.pageSize) }
     }
 
     // MARK: Serialization

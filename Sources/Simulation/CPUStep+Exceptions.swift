@@ -36,7 +36,12 @@ extension CPUStep {
             unwind(&cpu, &kernel, .pageFault)
             return
         }
-        cpu.contexts.append(context)
+        push(context, &cpu, &kernel)
+    }
+
+    private func push(_ context: ExceptionContext, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
+        if cpu.phase == .task, cpu.task == cpu.idleTask { kernel.scheduler[cpu.task].isInterrupted = true }
+        cpu.push(context)
     }
 
     private func enter(
@@ -51,24 +56,23 @@ extension CPUStep {
 
     /// One step of the handler routine in the innermost context.
     func handlerStep(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
-        let top = cpu.contexts.count - 1
-        guard case .breakpoint(var handler, let expectation) = cpu.contexts[top].kind else {
+        guard case .breakpoint(var handler, let expectation) = cpu.contexts[cpu.contexts.count - 1].kind else {
             kernel.text.serialize(cpu: cpu.index, frontEnd: &cpu.state.frontEnd)
             kernel.interrupts.acknowledgeSync(cpu.index)
             kernel.syncInHand[cpu.index] = false
-            cpu.contexts[top].isFinished = true
+            cpu.finishContext()
             return
         }
         let machine = access(kernel)
         let progress = handler.step(&kernel.array, &cpu.state, machine)
-        cpu.contexts[top].kind = .breakpoint(handler, expectation)
+        cpu.update(.breakpoint(handler, expectation))
         switch progress {
         case .advanced: break
         case .emulated(let instruction):
             kernel.verdict.count(.noUnexplainedBreakpoint)
             kernel.traps.emulated += 1
             kernel.record(.int3Emulated(site: handler.site, instruction: instruction), cpu: cpu.index)
-            cpu.contexts[top].isFinished = true
+            cpu.finishContext()
         case .unclaimed:
             kernel.verdict.count(.noUnexplainedBreakpoint)
             kernel.violate(
@@ -92,13 +96,14 @@ extension CPUStep {
             unwind(&cpu, &kernel, .pageFault)
             return
         }
-        cpu.contexts.append(context)
+        push(context, &cpu, &kernel)
     }
 
     func deliverInterrupt(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
         kernel.interrupts.pending[cpu.index].irq = false
         cpu.interruptsTaken += 1
         cpu.ticks += 1
+        kernel.scheduler.wakeSleepers(at: kernel.nanoseconds)
         if cpu.ticks >= Self.sliceTicks { cpu.needsReschedule = true }
         walk(&cpu, &kernel, kernel.configuration.workload.irqEntries, on: .current, .interrupt)
     }
@@ -106,10 +111,10 @@ extension CPUStep {
     func deliverNMI(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
         kernel.interrupts.pending[cpu.index].nmi = false
         cpu.nmisTaken += 1
-        let isNested = cpu.contexts.contains { if case .nmi = $0.kind { true } else { false } }
-        if isNested {
-            // The entry code sees that it interrupted an NMI, notes it and returns: the first one runs again.
+        if cpu.nmiNesting > 0 {
+            // The entry code sees that it interrupted an NMI, notes it and returns by IRET: the first one runs again.
             cpu.nmiRepeats = true
+            kernel.text.serialize(cpu: cpu.index, frontEnd: &cpu.state.frontEnd)
             return
         }
         cpu.nmiMasked = true
@@ -135,16 +140,18 @@ extension CPUStep {
         if entries.isEmpty || !cpu.state.pushReturn(to: Sentinel.contextTop, machine) {
             context.isFinished = true
         } else {
+            // The entry code clears the registers; what the handler is called with nobody computed.
+            setArbitraryRegisters(&cpu)
             cpu.state.context.rip = entries[cpu.state.context.source.next(below: entries.count)].rawValue
             cpu.state.context.walkBudget = Self.handlerWalkBudget
         }
-        cpu.contexts.append(context)
+        push(context, &cpu, &kernel)
     }
 
     // MARK: IRET
 
     func interruptReturn(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
-        let context = cpu.contexts.removeLast()
+        let context = cpu.pop()
         let machine = access(kernel)
         let selector = context.regs.read(.ss, &cpu.state, machine)
         guard KernelEntry.acceptsStackSegment(selector) else {
@@ -160,6 +167,10 @@ extension CPUStep {
         kernel.text.serialize(cpu: cpu.index, frontEnd: &cpu.state.frontEnd)
         // Any IRET ends the masking of NMIs (SDM vol. 3, 6.7.1).
         cpu.nmiMasked = false
+        if cpu.phase == .task, cpu.task == cpu.idleTask {
+            kernel.scheduler[cpu.task].isInterrupted = false
+            wakePatcherIfOver(&kernel)
+        }
         switch context.kind {
         case .nmi:
             if cpu.nmiRepeats {

@@ -28,7 +28,7 @@ extension CPUStep {
         wakePatcherIfOver(&kernel)
     }
 
-    private func wakePatcherIfOver(_ kernel: inout KernelState) {
+    func wakePatcherIfOver(_ kernel: inout KernelState) {
         if let number = kernel.patcher.gracePeriod, kernel.scheduler.isOver(number) {
             kernel.scheduler.wake(kernel.patcher.taskIndex)
         }
@@ -40,10 +40,7 @@ extension CPUStep {
         cpu.state.context.rsp = cpu.state.context.memory.stackTop
         cpu.state.context.rflags = FlagBit.alwaysSet | FlagBit.interrupt
         cpu.state.context.walkBudget = Self.taskWalkBudget
-        for number in [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] {
-            cpu.state.context.registers[number] = SeededSource.arbitrary(cpu.state.context.source.next())
-        }
-        cpu.state.context.havocRegisters = 0xffef
+        setArbitraryRegisters(&cpu)
         let machine = MachineAccess(environment: kernel.environment, cache: cache)
         guard cpu.state.pushReturn(to: Sentinel.taskTop, machine), !entries.isEmpty else {
             preconditionFailure("a task's stack has room for its first return address, and tasks have something to run")
@@ -54,11 +51,21 @@ extension CPUStep {
         kernel.scheduler[cpu.task].function = entry.rawValue
     }
 
+    /// Every register but RSP holds what nobody computed.
+    func setArbitraryRegisters(_ cpu: inout SimulatedCPU) {
+        for number in 0..<16 where number != RegisterNumber.sp {
+            cpu.state.context.registers[number] = SeededSource.arbitrary(cpu.state.context.source.next())
+        }
+        cpu.state.context.havocRegisters = 0xffff & ~(1 << UInt16(RegisterNumber.sp))
+    }
+
     func switchTask(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState, to state: TaskState) {
         cpu.task = kernel.scheduler.switchTask(on: &cpu.state, from: cpu.task, to: state, idle: cpu.idleTask)
         cpu.needsReschedule = false
         cpu.ticks = 0
-        // A switch of address space writes CR3, which serializes.
+        // A switch of address space writes CR3, which serializes. The patcher and the idle tasks have none of their own.
+        guard kernel.scheduler[cpu.task].kind == .guest, cpu.addressSpace != cpu.task else { return }
+        cpu.addressSpace = cpu.task
         kernel.text.serialize(cpu: cpu.index, frontEnd: &cpu.state.frontEnd)
     }
 
@@ -88,10 +95,11 @@ extension CPUStep {
         let address = cpu.state.context.rip
         cpu.state.counts.havoc.served += 1
         switch kernel.servedAt(address) {
-        case .schedule:
+        case .schedule, .preempt:
+            let isVoluntary = kernel.servedAt(address) == .schedule
             returnFromServed(&cpu, &kernel)
-            guard cpu.contexts.isEmpty, cpu.state.context.interruptsEnabled else { return }
-            noteQuiescent(cpu.task, &kernel)
+            guard cpu.phase == .task, cpu.state.context.interruptsEnabled else { return }
+            if isVoluntary { noteQuiescent(cpu.task, &kernel) }
             switchTask(&cpu, &kernel, to: .runnable)
         case .unwind, nil: unwind(&cpu, &kernel, .none)
         case .functionTraceCall: trace(&cpu, &kernel, viaList: false)
@@ -113,7 +121,6 @@ extension CPUStep {
 
     /// function_trace_call(ip, parent_ip, op, fregs) and arch_ftrace_ops_list_func(): RDI, RSI, RDX.
     private func trace(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState, viaList: Bool) {
-        let task = kernel.scheduler[cpu.task]
         let registers = cpu.state.context.registers
         var flags: TraceEntry.Flags = []
         if !cpu.state.context.interruptsEnabled { flags.insert(.irqsOff) }
@@ -127,7 +134,7 @@ extension CPUStep {
         if cpu.needsReschedule { flags.insert(.needResched) }
         let entry = TraceEntry(
             nanoseconds: kernel.nanoseconds, ip: VirtualAddress(registers[RegisterNumber.di]),
-            parent: VirtualAddress(registers[RegisterNumber.si]), pid: Int32(task.pid), comm: TaskComm(task.comm),
+            parent: VirtualAddress(registers[RegisterNumber.si]), pid: Int32(kernel.scheduler[cpu.task].pid), comm: kernel.comms[cpu.task],
             flags: flags, preemptCount: 0)
         if viaList {
             _ = kernel.ftrace.opsListFunction(cpu: cpu.index, entry: entry)
@@ -149,10 +156,11 @@ extension CPUStep {
         case .none: break
         default: cpu.state.counts.havoc.faultUnwinds += 1
         }
-        if let top = cpu.contexts.indices.last {
-            precondition(cpu.contexts[top].walksText, "only a walk of text is given up")
-            cpu.state.context.rsp = cpu.contexts[top].regs.base
+        if cpu.phase != .task {
+            precondition(cpu.phase == .walk, "only a walk of text is given up")
+            cpu.state.context.rsp = cpu.contexts[cpu.contexts.count - 1].regs.base
             cpu.state.context.rip = Sentinel.contextTop
+            cpu.state.context.rflags &= ~FlagBit.interrupt
         } else {
             switch trap {
             case .havocStack: kernel.scheduler[cpu.task].unwinds.state += 1

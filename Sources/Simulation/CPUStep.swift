@@ -40,26 +40,33 @@ struct CPUStep {
     func next(_ cpu: borrowing SimulatedCPU, _ kernel: borrowing KernelState) -> NextStep {
         if kernel.isStopped { return .stopped }
         if cpu.pendingTrap != .none { return .unwind(cpu.pendingTrap) }
+        // An NMI's handler never enables interrupts: the walk has lost its way (rule 6).
+        if cpu.nmiNesting > 0, cpu.phase == .walk, cpu.state.context.interruptsEnabled { return .unwind(.undefinedOpcode) }
         let pending = kernel.interrupts.pending[cpu.index]
         if pending.nmi, !cpu.nmiMasked { return .deliverNMI }
-        let isPatcher = cpu.contexts.isEmpty && cpu.task == kernel.patcher.taskIndex
-        let routineHoldsOff = isPatcher && kernel.patcher.routine?.holdsInterruptsOff == true
-        if cpu.state.context.interruptsEnabled, !cpu.state.interruptShadow, !routineHoldsOff {
-            if pending.sync { return .deliverSync }
-            if pending.irq { return .deliverInterrupt }
-        }
-        if let top = cpu.contexts.last, !top.walksText { return top.isFinished ? .interruptReturn : .handlerStep }
-        if isPatcher { return .patcherStep }
-        if cpu.contexts.isEmpty, cpu.task == cpu.idleTask { return .idle }
-        if cpu.contexts.isEmpty, cpu.state.context.interruptsEnabled,
-            cpu.needsReschedule || kernel.scheduler[kernel.patcher.taskIndex].state == .runnable
+        let isPatcher = cpu.phase == .task && cpu.task == kernel.patcher.taskIndex
+        if pending.sync || pending.irq, cpu.state.context.interruptsEnabled, !cpu.state.interruptShadow,
+            !isPatcher || kernel.patcher.routine?.holdsInterruptsOff != true
         {
-            return .preempt
+            return pending.sync ? .deliverSync : .deliverInterrupt
+        }
+        switch cpu.phase {
+        case .routine: return .handlerStep
+        case .finished: return .interruptReturn
+        case .walk: break
+        case .task:
+            if isPatcher { return .patcherStep }
+            if cpu.task == cpu.idleTask { return .idle }
+            if cpu.needsReschedule || kernel.scheduler[kernel.patcher.taskIndex].state == .runnable,
+                cpu.state.context.interruptsEnabled
+            {
+                return .preempt
+            }
         }
         switch cpu.state.context.rip {
         case Sentinel.taskTop: return .taskTop
         case Sentinel.contextTop: return .contextTop
-        case let rip: return kernel.environment.served.contains(rip) ? .served : .instruction
+        case let rip: return kernel.environment.isServed(rip) ? .served : .instruction
         }
     }
 
@@ -69,9 +76,8 @@ struct CPUStep {
         case .patcherStep: return kernel.patcher.routine?.choiceCount ?? 1
         case .instruction:
             if kernel.text.isSettled { return 1 }
-            let address = cpu.state.context.rip
             return kernel.text.viewCount(
-                at: address, count: fetchLength(address, kernel), cpu: cpu.index, frontEnd: cpu.state.frontEnd)
+                at: cpu.state.context.rip, cpu: cpu.index, frontEnd: cpu.state.frontEnd, kernel.environment.decoder)
         default: return 1
         }
     }
@@ -92,8 +98,8 @@ struct CPUStep {
         case .idle: return idle(&cpu, &kernel)
         case .taskTop: taskTop(&cpu, &kernel)
         case .contextTop:
-            precondition(!cpu.contexts.isEmpty, "a context's walk returns into its context")
-            cpu.contexts[cpu.contexts.count - 1].isFinished = true
+            precondition(cpu.phase == .walk, "a context's walk returns into its context")
+            cpu.finishContext()
         case .served: serve(&cpu, &kernel)
         case .instruction: instruction(&cpu, &kernel, choice: choice)
         }
@@ -102,13 +108,6 @@ struct CPUStep {
 
     // MARK: Instructions
 
-    /// Bytes that the fetch at `address` touches: those of the location in flight, or of what stands there.
-    func fetchLength(_ address: UInt64, _ kernel: borrowing KernelState) -> Int {
-        if let (location, offset) = kernel.array.locationCovering(address), offset == 0 { return location.new.count }
-        let newest = kernel.text.newestInstruction(at: address, count: InstructionBytes.lengthMax)
-        return cache.instruction(of: newest, at: address).map { Int($0.length) } ?? max(newest.count, 1)
-    }
-
     private func instruction(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState, choice: Int) {
         let address = cpu.state.context.rip
         guard kernel.text.isMapped(address) else {
@@ -116,17 +115,18 @@ struct CPUStep {
             return
         }
         if address >= MachineAccess.moduleBase { kernel.verdict.count(.noFreedText) }
-        let isSettled = kernel.text.isSettled
-        let bytes: InstructionBytes
-        if isSettled {
-            bytes = kernel.text.newestInstruction(at: address, count: InstructionBytes.lengthMax)
-        } else {
-            let length = fetchLength(address, kernel)
-            bytes = kernel.text.fetch(
-                at: address, count: length, cpu: cpu.index, frontEnd: &cpu.state.frontEnd, choice: choice)
-        }
+        let bytes =
+            kernel.text.isSettled
+            ? kernel.text.newestInstruction(at: address, count: InstructionBytes.lengthMax)
+            : kernel.text.fetch(
+                at: address, cpu: cpu.index, frontEnd: &cpu.state.frontEnd, choice: choice, kernel.environment.decoder)
         if let (invariant, message) = checkFetch(bytes, address, &kernel) {
-            kernel.violate(invariant, message, cpu: cpu.index, address: address)
+            // A return or an indirect branch into the middle of an instruction: the walk has lost its way (rule 6).
+            if address == cpu.state.lastIndirectTarget, kernel.array.locationCovering(address).map({ $0.offset > 0 }) == true {
+                unwind(&cpu, &kernel, .undefinedOpcode)
+            } else {
+                kernel.violate(invariant, message, cpu: cpu.index, address: address)
+            }
             return
         }
         guard let decoded = cache.instruction(of: bytes, at: address) else {
@@ -142,6 +142,7 @@ struct CPUStep {
         kernel.verdict.count(.noTornInstruction)
         if let message = TornInstruction.check(bytes, at: address, kernel.array) { return (.noTornInstruction, message) }
         kernel.verdict.count(.completion)
+        if kernel.text.isSettled { return nil }
         if let message = Completion.check(bytes, at: address, kernel.array, kernel.text) { return (.completion, message) }
         return nil
     }
@@ -161,7 +162,8 @@ struct CPUStep {
 
     /// RIP points to nothing. In the module area that is freed text; elsewhere the walk went astray.
     private func fetchedNothing(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState, _ address: UInt64) {
-        if address >= MachineAccess.moduleBase, address < Sentinel.taskTop {
+        let isAstray = address == cpu.state.lastIndirectTarget && !kernel.text.wasMapped(address)
+        if address >= MachineAccess.moduleBase, address < Sentinel.taskTop, !isAstray {
             kernel.verdict.count(.noFreedText)
             kernel.violate(.noFreedText, "execution at an address that holds no text", cpu: cpu.index, address: address)
         } else {

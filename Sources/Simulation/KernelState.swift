@@ -34,7 +34,7 @@ public struct UpdateTicket: Sendable, Hashable {
 
 /// What the simulator does at an address.
 enum ServedKind: Sendable, Hashable {
-    case schedule, unwind, functionTraceCall, opsListFunction
+    case schedule, preempt, unwind, functionTraceCall, opsListFunction
 }
 
 /// What one update changed, for journal and clients.
@@ -85,6 +85,10 @@ public struct KernelState: Sendable {
     let served: [UInt64: ServedKind]
     /// Running sums of the workload's weights.
     let weights: [Int]
+    /// The tasks' names as trace entries hold them.
+    let comms: [TaskComm]
+    /// What drivers draw turns by.
+    public let rates: TurnRates
     var submitted: UInt64 = 0
     public internal(set) var completed: UInt64 = 0
 
@@ -98,6 +102,8 @@ public struct KernelState: Sendable {
         served: [UInt64: ServedKind], tasks: [Task], patcherTask: Int
     ) {
         self.served = served
+        comms = tasks.map { TaskComm($0.comm) }
+        rates = TurnRates(configuration)
         var sum = 0
         weights = configuration.workload.entries.map { entry in
             sum += entry.weight

@@ -1,5 +1,23 @@
 public import MachineModel
 
+/// How often what arrives from outside, taken from a configuration once.
+public struct TurnRates: Sendable, Hashable {
+    /// Interrupts and NMIs per CPU and simulated second.
+    let irq: Int
+    let nmi: Int
+    /// Instructions per CPU and simulated second.
+    let speedPerCPU: Int
+    /// Simulated time of one instruction.
+    let picosecondsPerInstruction: UInt64
+
+    public init(_ configuration: WorldConfiguration) {
+        irq = configuration.workload.irqRate
+        nmi = configuration.workload.nmiRate
+        speedPerCPU = max(configuration.workload.speed / configuration.cpuCount, 1)
+        picosecondsPerInstruction = 1_000_000_000_000 / UInt64(max(configuration.workload.speed, 1))
+    }
+}
+
 /// Draws turns: which CPU, how long it runs alone, what arrives, which alternative it takes.
 public struct TurnSource: Sendable {
     /// Longest private run, in instructions.
@@ -13,20 +31,20 @@ public struct TurnSource: Sendable {
     }
 
     /// A turn of `cpu` without its choice.
-    public mutating func turn(of cpu: Int, _ configuration: WorldConfiguration) -> Turn {
+    public mutating func turn(of cpu: Int, _ rates: TurnRates) -> Turn {
         let quantum = source.next(below: Self.quantumMax) + 1
-        let workload = configuration.workload
         return Turn(
-            cpu: cpu, quantum: quantum,
-            raisesInterrupt: arrives(workload.irqRate, quantum, configuration),
-            raisesNMI: arrives(workload.nmiRate, quantum, configuration))
+            cpu: cpu, quantum: quantum, raisesInterrupt: arrives(rates.irq, quantum, rates),
+            raisesNMI: arrives(rates.nmi, quantum, rates))
+    }
+
+    public mutating func turn(of cpu: Int, _ configuration: WorldConfiguration) -> Turn {
+        turn(of: cpu, TurnRates(configuration))
     }
 
     /// Whether an event of `rate` per CPU and second falls into `quantum` instructions of one CPU.
-    private mutating func arrives(_ rate: Int, _ quantum: Int, _ configuration: WorldConfiguration) -> Bool {
-        guard rate > 0 else { return false }
-        let perCPU = max(configuration.workload.speed / configuration.cpuCount, 1)
-        return source.next(below: perCPU) < rate * quantum
+    private mutating func arrives(_ rate: Int, _ quantum: Int, _ rates: TurnRates) -> Bool {
+        rate > 0 && source.next(below: rates.speedPerCPU) < rate * quantum
     }
 
     public mutating func draw(below bound: Int) -> Int {
@@ -66,7 +84,7 @@ public struct SeededDriver {
     ) -> (turn: Turn, outcome: StepOutcome) {
         var source = TurnSource(seed: seed, turn: kernel.turn)
         let index = cpu ?? source.draw(below: cpus.count)
-        var turn = source.turn(of: index, kernel.configuration)
+        var turn = source.turn(of: index, kernel.rates)
         let taker = TurnTaker(cache: cache)
         let retired = taker.runPrivately(&cpus[index], quantum: Int(turn.quantum), kernel.environment)
         turn.choice = UInt32(source.draw(below: taker.prepare(turn, cpus[index], &kernel)))

@@ -24,13 +24,18 @@ struct ExceptionContext: Sendable {
     /// The handler is through; the next step is IRET.
     var isFinished = false
 
-    /// Whether the handler executes text rather than steps of a routine.
-    var walksText: Bool {
-        switch kind {
-        case .interrupt, .nmi: !isFinished
-        case .breakpoint, .sync: false
-        }
-    }
+}
+
+/// What the innermost context of a CPU is about; kept beside the contexts since every step asks.
+enum ContextPhase: UInt8, Sendable {
+    /// No context: the task itself.
+    case task
+    /// A handler that executes text.
+    case walk
+    /// A handler of routine steps.
+    case routine
+    /// The next step is IRET.
+    case finished
 }
 
 /// One simulated CPU with the task on it and its nested contexts.
@@ -40,7 +45,10 @@ public struct SimulatedCPU: Sendable {
     public internal(set) var task: Int
     /// Index of this CPU's idle task.
     let idleTask: Int
-    var contexts: [ExceptionContext] = []
+    private(set) var contexts: [ExceptionContext] = []
+    private(set) var phase = ContextPhase.task
+    /// NMI contexts among `contexts`.
+    private(set) var nmiNesting = 0
     /// An NMI is being handled; IRET ends it.
     var nmiMasked = false
     /// An NMI came while one was handled and an IRET had unmasked it: it runs again.
@@ -49,6 +57,8 @@ public struct SimulatedCPU: Sendable {
     var needsReschedule = false
     /// Interrupts since the task was switched in.
     var ticks = 0
+    /// The guest task whose address space is loaded; kernel threads and the idle task borrow it (lazy TLB).
+    var addressSpace = -1
     /// A trap of the private run, to be dealt with in the next shared step.
     var pendingTrap = Trap.none
     public internal(set) var interruptsTaken: UInt64 = 0
@@ -64,7 +74,46 @@ public struct SimulatedCPU: Sendable {
 
     /// Runs text privately: nothing but instructions are next on this CPU.
     var walksText: Bool {
-        contexts.last.map(\.walksText) ?? true
+        phase == .task || phase == .walk
+    }
+
+    mutating func push(_ context: ExceptionContext) {
+        contexts.append(context)
+        if case .nmi = context.kind { nmiNesting += 1 }
+        settlePhase()
+    }
+
+    mutating func pop() -> ExceptionContext {
+        let context = contexts.removeLast()
+        if case .nmi = context.kind { nmiNesting -= 1 }
+        settlePhase()
+        return context
+    }
+
+    /// The innermost handler is through.
+    mutating func finishContext() {
+        contexts[contexts.count - 1].isFinished = true
+        phase = .finished
+    }
+
+    /// Replaces the innermost context's state.
+    mutating func update(_ kind: ExceptionContext.Kind) {
+        contexts[contexts.count - 1].kind = kind
+    }
+
+    private mutating func settlePhase() {
+        guard let top = contexts.last else {
+            phase = .task
+            return
+        }
+        if top.isFinished {
+            phase = .finished
+        } else {
+            switch top.kind {
+            case .interrupt, .nmi: phase = .walk
+            case .breakpoint, .sync: phase = .routine
+            }
+        }
     }
 
     /// `task`, `irq`, `nmi`, `int3` or `ipi`.

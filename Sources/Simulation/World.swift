@@ -90,7 +90,13 @@ public struct World: Sendable {
         for (function, action) in configuration.workload.served {
             // The call site of a traced function runs first: its callbacks see the call.
             let address = sites.contains(function) ? function + 5 : function
-            served[address.rawValue] = action == .schedule ? .schedule : .unwind
+            switch action {
+            case .unwind: served[address.rawValue] = .unwind
+            case .schedule:
+                // preempt_schedule() and its relatives are no voluntary switch: RCU-tasks goes on waiting.
+                let name = image.symbols.lookup(function).map { image.symbols.name(at: $0.index) }
+                served[address.rawValue] = name?.hasPrefix("preempt_schedule") == true ? .preempt : .schedule
+            }
         }
         if let target = ftrace.target, image.mode == .x86_64 {
             served[target.functionTraceCall.rawValue] = .functionTraceCall
@@ -126,16 +132,20 @@ public struct TurnTaker {
 
     /// Raises what the turn raises, then says how many alternatives its shared step has.
     public func prepare(_ turn: Turn, _ cpu: borrowing SimulatedCPU, _ kernel: inout KernelState) -> Int {
-        if turn.raisesInterrupt { kernel.interrupts.pending[cpu.index].irq = true }
-        if turn.raisesNMI { kernel.interrupts.pending[cpu.index].nmi = true }
+        raise(turn, cpu.index, &kernel)
         return step.choiceCount(cpu, kernel)
+    }
+
+    private func raise(_ turn: Turn, _ cpu: Int, _ kernel: inout KernelState) {
+        if turn.raisesInterrupt { kernel.interrupts.pending[cpu].irq = true }
+        if turn.raisesNMI { kernel.interrupts.pending[cpu].nmi = true }
     }
 
     /// The shared half. Text that every CPU sees alike outside of the base (trampolines) is walked on without a new turn.
     public func finish(
         _ turn: Turn, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState, retired: Int
     ) -> StepOutcome {
-        _ = prepare(turn, cpu, &kernel)
+        raise(turn, cpu.index, &kernel)
         let before = cpu.state.counts.instructions
         var outcome = step.take(&cpu, &kernel, choice: Int(turn.choice))
         // A turn without a quantum is a single step.
@@ -162,7 +172,7 @@ extension CPUStep {
     func isSettledText(_ cpu: borrowing SimulatedCPU, _ kernel: borrowing KernelState) -> Bool {
         guard kernel.text.isSettled, cpu.walksText else { return false }
         let rip = cpu.state.context.rip
-        guard rip >= MachineAccess.moduleBase || kernel.environment.served.contains(rip) else { return false }
+        guard rip >= MachineAccess.moduleBase || kernel.environment.isServed(rip) else { return false }
         switch next(cpu, kernel) {
         case .instruction, .served: return true
         default: return false
@@ -173,7 +183,7 @@ extension CPUStep {
 extension KernelState {
     /// All CPUs together retire `speed` instructions in a second.
     mutating func advanceTime(instructions: Int) {
-        picoseconds += UInt64(instructions) * (1_000_000_000_000 / UInt64(max(configuration.workload.speed, 1)))
+        picoseconds += UInt64(instructions) * rates.picosecondsPerInstruction
     }
 }
 

@@ -57,6 +57,9 @@ public struct Int3Handler: Sendable {
             phase = .search
         case .search:
             if let location = array.find(site) { phase = .emulate(location) } else { phase = .dropReference(claimed: nil) }
+        case .emulate(let location) where location.emulated[0] == 0xcc:
+            // Somebody poked an explicit INT3: it is not consumed, the next handler in the chain takes it.
+            phase = .dropReference(claimed: nil)
         case .emulate(let location):
             if let failure = emulate(location, &cpu, machine) {
                 array.put(cpu.index)

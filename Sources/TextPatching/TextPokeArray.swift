@@ -22,8 +22,6 @@ public struct TextPokeArray: Sendable {
     public internal(set) var count = 0
     /// text_poke_array_refs, per CPU: 0 means that the array must not be used.
     public internal(set) var references: [Int]
-    /// address → location of the batch in flight, for the checkers.
-    public internal(set) var inFlight: [UInt64: TextPokeLocation] = [:]
     public internal(set) var statistics = Statistics()
 
     /// Counts since start.
@@ -68,17 +66,27 @@ public struct TextPokeArray: Sendable {
 
     /// The location in flight that holds `address`, and the offset into it.
     public func locationCovering(_ address: UInt64) -> (location: TextPokeLocation, offset: Int)? {
-        if inFlight.isEmpty { return nil }
-        for offset in 0..<Self.lengthMax {
-            if let location = inFlight[address &- UInt64(offset)], offset < location.new.count {
-                return (location, offset)
-            }
+        guard count > 0, address >= locations[0].address.rawValue,
+            address &- locations[count - 1].address.rawValue < Self.lengthMax
+                || address < locations[count - 1].address.rawValue
+        else { return nil }
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if locations[middle].address.rawValue <= address { low = middle + 1 } else { high = middle }
         }
-        return nil
+        let offset = address &- locations[low - 1].address.rawValue
+        return offset < UInt64(locations[low - 1].new.count) ? (locations[low - 1], Int(offset)) : nil
+    }
+
+    /// The batch in flight, for the checkers and for who looks on.
+    public var inFlight: ArraySlice<TextPokeLocation> {
+        locations[..<count]
     }
 
     /// The longest location: Jcc32.
-    static let lengthMax = 6
+    static let lengthMax: UInt64 = 6
 
     /// Whether the INT3 handler can emulate `instruction` (the switch of text_poke_loc_init()).
     public static func isEmulatable(_ instruction: InstructionBytes) -> Bool {

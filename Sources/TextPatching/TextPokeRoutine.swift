@@ -76,9 +76,8 @@ public struct TextPokeRoutine: Sendable {
     ) -> TextPokeProgress {
         switch phase {
         case .publish:
+            precondition(zip(batch, batch.dropFirst()).allSatisfy { $0.address <= $1.address }, "a batch ascends")
             array.locations = batch
-            array.inFlight = Dictionary(
-                batch.map { ($0.address.rawValue, $0) }, uniquingKeysWith: { first, _ in first })
             array.count = batch.count
             for index in array.references.indices { array.references[index] = 1 }
             phase = .int3(0)
@@ -104,7 +103,6 @@ public struct TextPokeRoutine: Sendable {
                 return .advanced
             }
             array.count = 0
-            array.inFlight.removeAll(keepingCapacity: true)
             array.statistics.batches += 1
             phase = .done
             return .finished

@@ -30,7 +30,12 @@ public struct InstructionDecoder: Sendable {
     }
 
     public func decode(_ bytes: InstructionBytes) -> Instruction? {
-        bytes.bytes.withUnsafeBytes { decode($0) }
+        withUnsafeBytes(of: bytes.words) { decode(UnsafeRawBufferPointer(rebasing: $0[..<bytes.count])) }
+    }
+
+    /// The length in bytes of the instruction that `bytes` start with; nil where none is valid or it is cut off.
+    public func length(_ bytes: InstructionBytes) -> Int? {
+        withUnsafeBytes(of: bytes.words) { length(UnsafeRawBufferPointer(rebasing: $0[..<bytes.count])) }
     }
 
     /// The length in bytes of the instruction at the start of `bytes`; nil where none is valid.

@@ -36,6 +36,9 @@ struct EmulationExpectation: Sendable {
         guard let instruction = machine.environment.decoder.decode(bytes) else { return nil }
         var probe = cpu
         probe.context.rip = site.rawValue
+        // What the probe does is no part of the walk, so the walk's budget does not end it.
+        probe.context.walkBudget = 1
+        probe.restartInterruptsOffBudget()
         guard probe.execute(instruction, machine) == .none else { return nil }
         return InstructionEffect(
             rip: probe.context.rip, rsp: probe.context.rsp, top: probe.readWord(probe.context.rsp, machine))

@@ -41,10 +41,18 @@ public struct Violation: Sendable, Hashable {
 
 /// Per invariant: how often it was checked; and the first violation.
 public struct Verdict: Sendable, Hashable {
-    public private(set) var checks: [Invariant: UInt64] = [:]
+    /// By the invariants' numbers.
+    private var counts = [UInt64](repeating: 0, count: 10)
     public internal(set) var violation: Violation?
 
+    /// How often each was checked; nothing where it never was.
+    public var checks: [Invariant: UInt64] {
+        Invariant.allCases.reduce(into: [:]) { checks, invariant in
+            if counts[invariant.rawValue] > 0 { checks[invariant] = counts[invariant.rawValue] }
+        }
+    }
+
     mutating func count(_ invariant: Invariant) {
-        checks[invariant, default: 0] += 1
+        counts[invariant.rawValue] &+= 1
     }
 }
