@@ -53,22 +53,25 @@ let package = Package(
         // Floor 3: worlds.
         room("Simulation", ["Ftrace", "TextPatching", "KernelModel", "KernelImage", "MachineModel", "X86"]),
         // Floor 4: faces.
-        room("SimulationRuntime", ["Simulation", "MachineModel"]),
+        room("Locking"),
+        room("SimulationRuntime", ["Locking", "Simulation", "MachineModel", "X86"]),
         room("KernelFiles", ["Simulation", "Ftrace", "KernelImage", "X86"]),
-        room("Varlink", ["CPlatform"]),
+        room("Varlink", ["Locking", "CPlatform"]),
         room("Systemd", ["CSystemd"]),
         room("PatchsimInterface", []),
         room(
             "PatchsimService",
             [
-                "SimulationRuntime", "Simulation", "KernelFiles", "Varlink", "Systemd", "PatchsimInterface", "KernelImage",
+                "Locking", "SimulationRuntime", "Simulation", "KernelFiles", "Ftrace", "TextPatching", "KernelModel",
+                "MachineModel", "Varlink", "Systemd", "PatchsimInterface",
+                "KernelImage",
                 "X86", .product(name: "Logging", package: "swift-log"), .product(name: "TOMLKit", package: "TOMLKit"),
             ]),
         // Floor 5: doors.
         door(
             "patchsimd",
             [
-                "PatchsimService", "PatchsimInterface", "Varlink", "Systemd",
+                "PatchsimService", "PatchsimInterface", "Locking", "Varlink", "Systemd",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -84,9 +87,13 @@ let package = Package(
         tests("KernelImageTests", ["KernelImage", "X86"]),
         tests("TextPatchingTests", ["TextPatching", "KernelModel", "MachineModel", "X86"]),
         tests("FtraceTests", ["Ftrace", "TextPatching", "KernelImage", "X86"]),
-        tests("SimulationTests", ["Simulation", "Ftrace", "TextPatching", "KernelModel", "KernelImage", "MachineModel", "X86"]),
+        tests(
+            "SimulationTests",
+            ["Simulation", "Ftrace", "TextPatching", "KernelModel", "KernelImage", "MachineModel", "X86"]),
         tests("KernelFilesTests", ["KernelFiles", "Simulation", "Ftrace", "KernelImage", "X86"]),
-        tests("SimulationRuntimeTests", ["SimulationRuntime", "Simulation", "KernelFiles", "KernelImage", "Ftrace", "X86"]),
+        tests(
+            "SimulationRuntimeTests",
+            ["SimulationRuntime", "Simulation", "KernelFiles", "KernelImage", "Ftrace", "X86"]),
         tests("VarlinkTests", ["Varlink"]),
         tests(
             "ServiceTests",

@@ -122,11 +122,16 @@ public struct KernelImage: Sendable {
     /// Functions of .text whose address stands in some data word: what an indirect call can reach. Ascending.
     public let addressTakenFunctions: [VirtualAddress]
     public let bootReport: BootReport
+    /// The function of each static call key that has a site, after boot; 0 is NULL.
+    public let staticCallFunctions: [VirtualAddress: VirtualAddress]
+    /// The static branch keys that are true after boot, of those that have a site.
+    public let enabledKeys: Set<VirtualAddress>
 
     public init(
         name: String, banner: String, mode: ProcessorMode, regions: [ImageRegion], symbols: SymbolTable,
         mcountSites: [VirtualAddress], mcountSitesInFile: Int, staticCallSites: [StaticCallSite],
-        jumpEntries: [JumpEntry], addressTakenFunctions: [VirtualAddress], bootReport: BootReport
+        jumpEntries: [JumpEntry], addressTakenFunctions: [VirtualAddress], bootReport: BootReport,
+        staticCallFunctions: [VirtualAddress: VirtualAddress] = [:], enabledKeys: Set<VirtualAddress> = []
     ) {
         precondition(regions.filter(\.isExecutable).count == 1, "a booted image has one executable region, .text")
         self.name = name
@@ -140,6 +145,8 @@ public struct KernelImage: Sendable {
         self.jumpEntries = jumpEntries
         self.addressTakenFunctions = addressTakenFunctions
         self.bootReport = bootReport
+        self.staticCallFunctions = staticCallFunctions
+        self.enabledKeys = enabledKeys
     }
 
     /// The booted text.

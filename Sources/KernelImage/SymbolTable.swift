@@ -35,10 +35,7 @@ public struct SymbolTable: Sendable {
         self.nameOffsets = nameOffsets
         self.types = types
         self.addresses = addresses
-        byAddress = (0..<UInt32(addresses.count)).sorted {
-            let (left, right) = (addresses[Int($0)], addresses[Int($1)])
-            return left != right ? left < right : $0 < $1
-        }
+        byAddress = Self.sortedByAddress(addresses)
         byName = Self.sortedByName(names, nameOffsets)
     }
 
@@ -51,31 +48,6 @@ public struct SymbolTable: Sendable {
         }
         self.init(
             names: names, nameOffsets: offsets, types: symbols.map(\.type), addresses: symbols.map(\.address.rawValue))
-    }
-
-    private static func sortedByName(_ names: [UInt8], _ offsets: [UInt32]) -> [UInt32] {
-        names.withUnsafeBufferPointer { names in
-            offsets.withUnsafeBufferPointer { offsets in
-                (0..<UInt32(offsets.count - 1)).sorted {
-                    let order = compare(names, offsets, $0, $1)
-                    return order != 0 ? order < 0 : $0 < $1
-                }
-            }
-        }
-    }
-
-    private static func compare(
-        _ names: UnsafeBufferPointer<UInt8>, _ offsets: UnsafeBufferPointer<UInt32>, _ left: UInt32, _ right: UInt32
-    ) -> Int {
-        var i = Int(offsets[Int(left)])
-        var j = Int(offsets[Int(right)])
-        let (iEnd, jEnd) = (Int(offsets[Int(left) + 1]), Int(offsets[Int(right) + 1]))
-        while i < iEnd && j < jEnd {
-            if names[i] != names[j] { return names[i] < names[j] ? -1 : 1 }
-            i += 1
-            j += 1
-        }
-        return (iEnd - i) - (jEnd - j)
     }
 
     public var count: Int { addresses.count }

@@ -1,5 +1,5 @@
 public import PatchsimInterface
-internal import Varlink
+internal import Locking
 
 /// The newest events and whoever waits for the next one.
 ///

@@ -1,5 +1,8 @@
 public import Ftrace
 public import KernelImage
+public import KernelModel
+public import MachineModel
+public import TextPatching
 public import X86
 
 /// The kernel log: printk lines with their time.
@@ -23,28 +26,107 @@ public struct KernelLog: Sendable {
 /// Names one submitted update until it is complete.
 public struct UpdateTicket: Sendable, Hashable {
     public let number: UInt64
+
+    public init(number: UInt64) {
+        self.number = number
+    }
+}
+
+/// What the simulator does at an address.
+enum ServedKind: Sendable, Hashable {
+    case schedule, preempt, unwind, functionTraceCall, opsListFunction
+}
+
+/// What one update changed, for journal and clients.
+public struct UpdateSummary: Sendable, Hashable {
+    public let ticket: UInt64
+    public var sites = 0
+    public var batches = 0
+    public var syncs = 0
+    /// INT3 traps taken while it ran.
+    public var traps: UInt64 = 0
+    public let beganNanoseconds: UInt64
+    public var endedNanoseconds: UInt64 = 0
+}
+
+/// Counts of INT3 traps.
+public struct TrapStatistics: Sendable, Hashable {
+    public var taken: UInt64 = 0
+    public var emulated: UInt64 = 0
+    public var perCPU: [UInt64]
+    /// Traps by site.
+    public var sites: [UInt64: UInt64] = [:]
 }
 
 /// Everything that the simulated CPUs share.
 public struct KernelState: Sendable {
     public let image: KernelImage
+    public let configuration: WorldConfiguration
+    public let environment: MachineEnvironment
+    public internal(set) var text: TextMemory
+    public internal(set) var array: TextPokeArray
+    public internal(set) var interrupts: InterprocessorInterrupts
+    public internal(set) var scheduler: Scheduler
     public var ftrace: FtraceState
     public var log = KernelLog()
-    /// Simulated time since boot.
-    public var nanoseconds: UInt64 = 0
-    public let cpuCount: Int
+    public internal(set) var events = EventLog()
+    public internal(set) var verdict = Verdict()
+    public internal(set) var traps: TrapStatistics
+    /// The last update that was carried out.
+    public internal(set) var lastUpdate: UpdateSummary?
+    /// Simulated time since boot, in picoseconds; a client reads nanoseconds.
+    var picoseconds: UInt64 = 0
+    /// Turns taken so far.
+    public internal(set) var turn: UInt64 = 0
+    /// Per CPU: its do_sync_core() has begun and not yet acknowledged.
+    var syncInHand: [Bool]
+    var patcher: PatcherTask
+    /// Where the simulator acts in the text's place.
+    let served: [UInt64: ServedKind]
+    /// Running sums of the workload's weights.
+    let weights: [Int]
+    /// The tasks' names as trace entries hold them.
+    let comms: [TaskComm]
+    /// What drivers draw turns by.
+    public let rates: TurnRates
     var submitted: UInt64 = 0
-    var completed: UInt64 = 0
+    public internal(set) var completed: UInt64 = 0
 
-    public init(image: KernelImage, cpuCount: Int) {
+    public var nanoseconds: UInt64 { picoseconds / 1000 }
+    public var cpuCount: Int { configuration.cpuCount }
+    /// Nothing moves any more behind a violation.
+    public var isStopped: Bool { verdict.violation != nil }
+
+    init(
+        image: KernelImage, configuration: WorldConfiguration, environment: MachineEnvironment, ftrace: FtraceState,
+        served: [UInt64: ServedKind], tasks: [Task], patcherTask: Int
+    ) {
+        self.served = served
+        comms = tasks.map { TaskComm($0.comm) }
+        rates = TurnRates(configuration)
+        var sum = 0
+        weights = configuration.workload.entries.map { entry in
+            sum += entry.weight
+            return sum
+        }
         self.image = image
-        self.cpuCount = cpuCount
-        ftrace = FtraceState()
+        self.configuration = configuration
+        self.environment = environment
+        self.ftrace = ftrace
+        text = TextMemory(base: environment.text, model: configuration.fetchModel, cpuCount: configuration.cpuCount)
+        array = TextPokeArray(cpuCount: configuration.cpuCount)
+        interrupts = InterprocessorInterrupts(cpuCount: configuration.cpuCount)
+        scheduler = Scheduler(tasks: tasks)
+        traps = TrapStatistics(perCPU: Array(repeating: 0, count: configuration.cpuCount))
+        syncInHand = Array(repeating: false, count: configuration.cpuCount)
+        patcher = PatcherTask(taskIndex: patcherTask, ablation: configuration.ablation)
     }
 
     /// Queues steps for the patcher task; they are carried out in order while the world runs.
     public mutating func submit(_ steps: [FtraceStep]) -> UpdateTicket {
         submitted += 1
+        patcher.queue.append((ticket: submitted, steps: steps))
+        scheduler.wake(patcher.taskIndex)
         return UpdateTicket(number: submitted)
     }
 
@@ -52,8 +134,64 @@ public struct KernelState: Sendable {
         ticket.number <= completed
     }
 
+    /// Updates wait or are being carried out.
+    public var isPatching: Bool {
+        completed < submitted
+    }
+
     /// The newest bytes of text, as the patching alias reads them; nil outside of text.
     public func textBytes(at address: VirtualAddress, count: Int) -> [UInt8]? {
-        nil
+        let bytes = text.newestBytes(at: address, count: count)
+        return bytes.count == count ? bytes : nil
+    }
+
+    // MARK: Look-ups of the step function
+
+    var weightTotal: Int { weights.last ?? 0 }
+
+    /// The workload's entry for a draw below `weightTotal`.
+    func entry(forDraw draw: Int) -> VirtualAddress {
+        var low = 0
+        var high = weights.count - 1
+        while low < high {
+            let middle = (low + high) / 2
+            if weights[middle] <= draw { low = middle + 1 } else { high = middle }
+        }
+        return configuration.workload.entries[low].function
+    }
+
+    func servedAt(_ address: UInt64) -> ServedKind? {
+        served[address]
+    }
+
+    mutating func record(_ kind: EventKind, cpu: Int) {
+        events.append(kind, cpu: cpu, nanoseconds: nanoseconds)
+    }
+
+    /// Stops the world. Only the first violation counts: what follows it means nothing.
+    mutating func violate(_ invariant: Invariant, _ message: String, cpu: Int, address: UInt64) {
+        guard verdict.violation == nil else { return }
+        let violation = Violation(
+            invariant: invariant, message: message, cpu: cpu, address: VirtualAddress(address), nanoseconds: nanoseconds,
+            turn: turn)
+        verdict.violation = violation
+        record(.violated(violation), cpu: cpu)
+    }
+}
+
+/// What a driver asks to decide who runs.
+extension KernelState {
+    /// `cpu` has a sync to acknowledge, or holds the patcher, whose wait is over.
+    public func mustRun(_ cpu: Int) -> Bool {
+        if interrupts.pending[cpu].sync || syncInHand[cpu] { return true }
+        guard isPatching else { return false }
+        let patcherState = scheduler[patcher.taskIndex].state
+        if patcherState == .running(cpu: cpu) { return interrupts.outstanding.isEmpty }
+        return patcherState == .runnable
+    }
+
+    /// The patcher is on `cpu`.
+    public func holdsPatcher(_ cpu: Int) -> Bool {
+        scheduler[patcher.taskIndex].state == .running(cpu: cpu)
     }
 }

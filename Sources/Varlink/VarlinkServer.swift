@@ -2,6 +2,7 @@ internal import CPlatform
 internal import Dispatch
 internal import FoundationEssentials
 internal import Glibc
+internal import Locking
 
 /// What happens in a server, for whoever logs.
 public enum VarlinkServerEvent: Sendable {

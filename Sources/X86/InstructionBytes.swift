@@ -45,6 +45,12 @@ public struct InstructionBytes: Hashable, Sendable {
             : UInt8(truncatingIfNeeded: high >> UInt64((index - 8) * 8))
     }
 
+    /// Bytes 0...7 and 8...14, little-endian, for hashing and quick comparison.
+    @inlinable
+    public var words: (low: UInt64, high: UInt64) {
+        (low, high)
+    }
+
     public var bytes: [UInt8] {
         (0..<count).map { self[$0] }
     }

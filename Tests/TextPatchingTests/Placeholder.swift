@@ -1,1 +1,1 @@
-// placeholder while the house is founded
+// placeholder

@@ -1,0 +1,67 @@
+public import X86
+
+/// Decoded instructions by address, for text that no patch can change. One per driver thread; a pure cache.
+public final class DecodeCache {
+    /// Entries; a power of two. 40 bytes each.
+    static let capacity = 1 << 15
+
+    private let environment: MachineEnvironment
+    private let addresses: UnsafeMutablePointer<UInt64>
+    private let instructions: UnsafeMutablePointer<Instruction>
+    /// Instructions of patchable text by their bytes, which decide alone how they decode.
+    private var patched: [Patched?]
+
+    private struct Patched {
+        let bytes: InstructionBytes
+        let instruction: Instruction
+    }
+
+    /// Entries for patchable text; a power of two.
+    static let patchedCapacity = 1 << 12
+
+    public init(_ environment: MachineEnvironment) {
+        self.environment = environment
+        addresses = .allocate(capacity: Self.capacity)
+        addresses.initialize(repeating: 0, count: Self.capacity)
+        instructions = .allocate(capacity: Self.capacity)
+        instructions.initialize(repeating: Instruction(), count: Self.capacity)
+        patched = Array(repeating: nil, count: Self.patchedCapacity)
+    }
+
+    /// The instruction that starts `bytes`, as fetched through a CPU's view; nil where none decodes.
+    public func instruction(of bytes: InstructionBytes, at address: UInt64) -> Instruction? {
+        let slot = Int(truncatingIfNeeded: address ^ address >> 12) & (Self.patchedCapacity - 1)
+        if let hit = patched[slot], hit.bytes == bytes { return hit.instruction }
+        guard let instruction = environment.decoder.decode(bytes) else { return nil }
+        patched[slot] = Patched(bytes: bytes, instruction: instruction)
+        return instruction
+    }
+
+    deinit {
+        addresses.deallocate()
+        instructions.deallocate()
+    }
+
+    /// The instruction at `address`; nil where it must be fetched through the CPU's own view of the shared text.
+    @inline(__always)
+    func instruction(at address: UInt64) -> Instruction? {
+        let slot = Int(truncatingIfNeeded: address ^ (address >> 15)) & (Self.capacity - 1)
+        if addresses[slot] == address { return instructions[slot] }
+        return fill(address, slot)
+    }
+
+    @inline(never)
+    private func fill(_ address: UInt64, _ slot: Int) -> Instruction? {
+        let text = environment.text
+        guard text.contains(address), !environment.isServed(address) else { return nil }
+        let offset = Int(address &- text.address.rawValue)
+        let window = UnsafeRawBufferPointer(
+            rebasing: text.bytes[offset..<min(offset + InstructionBytes.lengthMax, text.bytes.count)])
+        guard let instruction = environment.decoder.decode(window),
+            !environment.isPatchable(address, count: Int(instruction.length))
+        else { return nil }
+        addresses[slot] = address
+        instructions[slot] = instruction
+        return instruction
+    }
+}

@@ -1,0 +1,84 @@
+internal import Dispatch
+internal import Locking
+import MachineModel
+import Simulation
+
+/// Turns a world on one queue, each turn drawn from the seed and the turn's number.
+actor DeterministicLoop {
+    private let executor = DispatchQueueExecutor(label: "io.patchsim.deterministic")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    private let shared: Guarded<SharedKernel>
+    private let driver: SeededDriver
+    private var pace: Pace
+    private var cpus: [SimulatedCPU] = []
+    private var isScheduled = false
+
+    init(shared: Guarded<SharedKernel>, environment: MachineEnvironment, configuration: WorldConfiguration) {
+        self.shared = shared
+        driver = SeededDriver(seed: configuration.seed, environment: environment)
+        pace = Pace(instructionsPerSecond: configuration.workload.speed)
+    }
+
+    func attach(_ cpus: sending [SimulatedCPU]) {
+        self.cpus = cpus
+        pace.restart()
+        burst()
+    }
+
+    func detach() -> [SimulatedCPU] {
+        dispatchPrecondition(condition: .onQueue(executor.queue))
+        defer { cpus = [] }
+        return cpus
+    }
+
+    /// Turns taken under one hold of the guard.
+    private static let turnsPerHold = 64
+    private static let holdsPerBurst = 64
+
+    private func burst() {
+        guard !cpus.isEmpty else { return }
+        for _ in 0..<Self.holdsPerBurst {
+            let (isOver, retired, isPatching, waiters) = hold()
+            for waiter in waiters { waiter.continuation.resume() }
+            if isOver { return }
+            pace.use(retired)
+            // An update that somebody waits for is not slowed down.
+            if !isPatching, !pace.hasTime {
+                schedule(afterMicroseconds: pace.waitMicroseconds)
+                return
+            }
+        }
+        schedule(afterMicroseconds: 0)
+    }
+
+    private func hold() -> (isOver: Bool, retired: Int, isPatching: Bool, waiters: [SharedKernel.Waiter]) {
+        shared.withLock { shared in
+            if shared.isPaused { return (true, 0, false, []) }
+            let before = shared.kernel.nanoseconds
+            var isStopped = shared.kernel.isStopped
+            var taken = 0
+            while taken < Self.turnsPerHold, !isStopped {
+                let (turn, outcome) = driver.take(&cpus, &shared.kernel)
+                shared.record(turn, cpus[Int(turn.cpu)])
+                taken += 1
+                isStopped = outcome == .stopped
+            }
+            let speed = shared.kernel.configuration.workload.speed
+            let retired = Int(Double(shared.kernel.nanoseconds - before) * Double(speed) / 1e9)
+            return (isStopped, retired, shared.kernel.isPatching, shared.takeDueWaiters())
+        }
+    }
+
+    private func schedule(afterMicroseconds delay: Int) {
+        guard !isScheduled else { return }
+        isScheduled = true
+        executor.queue.asyncAfter(deadline: .now() + .microseconds(delay)) { [weak self] in
+            guard let self else { return }
+            self.assumeIsolated { loop in
+                loop.isScheduled = false
+                loop.burst()
+            }
+        }
+    }
+}

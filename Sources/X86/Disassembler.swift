@@ -1,0 +1,78 @@
+internal import CZydis
+
+/// One line of a disassembly.
+public struct DisassembledLine: Sendable, Hashable {
+    public let address: VirtualAddress
+    public let bytes: [UInt8]
+    /// AT&T syntax, as objdump prints it; `(bad)` where no instruction decodes.
+    public let text: String
+    /// Target of a direct branch or call.
+    public let target: VirtualAddress?
+}
+
+/// AT&T text of instructions, through Zydis' formatter.
+public struct Disassembler: Sendable {
+    private let mode: ProcessorMode
+    private let decoder: ZydisDecoder
+    private let formatter: ZydisFormatter
+
+    public init(mode: ProcessorMode) {
+        self.mode = mode
+        var decoder = ZydisDecoder()
+        if mode == .x86_64 {
+            _ = ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)
+        } else {
+            _ = ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32)
+        }
+        var formatter = ZydisFormatter()
+        _ = ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_ATT)
+        _ = ZydisFormatterSetProperty(&formatter, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, 0)
+        self.decoder = decoder
+        self.formatter = formatter
+    }
+
+    /// Longest text of one instruction, in bytes.
+    private static let textMax = 160
+
+    /// Lines from the start of `bytes`, which stand at `address`; at most `linesMax`.
+    public func disassemble(_ bytes: [UInt8], at address: VirtualAddress, linesMax: Int) -> [DisassembledLine] {
+        var lines: [DisassembledLine] = []
+        var offset = 0
+        while offset < bytes.count, lines.count < linesMax {
+            let line = line(bytes[offset...], at: address + offset)
+            lines.append(line)
+            offset += line.bytes.count
+        }
+        return lines
+    }
+
+    private func line(_ bytes: ArraySlice<UInt8>, at address: VirtualAddress) -> DisassembledLine {
+        var raw = ZydisDecodedInstruction()
+        return withUnsafeTemporaryAllocation(of: ZydisDecodedOperand.self, capacity: Int(ZYDIS_MAX_OPERAND_COUNT)) {
+            operands -> DisassembledLine in
+            let status = bytes.withUnsafeBytes { source in
+                withUnsafePointer(to: decoder) {
+                    ZydisDecoderDecodeFull($0, source.baseAddress, source.count, &raw, operands.baseAddress)
+                }
+            }
+            guard status & 0x8000_0000 == 0 else {
+                return DisassembledLine(address: address, bytes: Array(bytes.prefix(1)), text: "(bad)", target: nil)
+            }
+            var buffer = [CChar](repeating: 0, count: Self.textMax)
+            _ = withUnsafePointer(to: formatter) {
+                ZydisFormatterFormatInstruction(
+                    $0, &raw, operands.baseAddress, raw.operand_count_visible, &buffer, buffer.count,
+                    address.rawValue, nil)
+            }
+            let text = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            var target: VirtualAddress?
+            if raw.operand_count_visible > 0, operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE,
+                operands[0].imm.is_relative != 0
+            {
+                target = address + Int(raw.length) + Int(operands[0].imm.value.s)
+            }
+            return DisassembledLine(
+                address: address, bytes: Array(bytes.prefix(Int(raw.length))), text: text, target: target)
+        }
+    }
+}
