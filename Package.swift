@@ -94,11 +94,11 @@ let package = Package(
         tests(
             "SimulationRuntimeTests",
             ["SimulationRuntime", "Simulation", "KernelFiles", "KernelImage", "Ftrace", "X86"]),
-        tests("VarlinkTests", ["Varlink"]),
+        tests("VarlinkTests", ["Locking", "Varlink"]),
         tests(
             "ServiceTests",
             [
-                "PatchsimService", "PatchsimInterface", "Varlink", "Systemd", "X86",
+                "PatchsimService", "PatchsimInterface", "Locking", "Varlink", "Systemd", "X86",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         tests("HouseTests", []),
