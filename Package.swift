@@ -54,7 +54,7 @@ let package = Package(
         room("Simulation", ["Ftrace", "TextPatching", "KernelModel", "KernelImage", "MachineModel", "X86"]),
         // Floor 4: faces.
         room("Locking"),
-        room("SimulationRuntime", ["Locking", "Simulation", "MachineModel"]),
+        room("SimulationRuntime", ["Locking", "Simulation", "MachineModel", "X86"]),
         room("KernelFiles", ["Simulation", "Ftrace", "KernelImage", "X86"]),
         room("Varlink", ["Locking", "CPlatform"]),
         room("Systemd", ["CSystemd"]),
@@ -71,7 +71,7 @@ let package = Package(
         door(
             "patchsimd",
             [
-                "PatchsimService", "PatchsimInterface", "Varlink", "Systemd",
+                "PatchsimService", "PatchsimInterface", "Locking", "Varlink", "Systemd",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),

@@ -3,19 +3,20 @@
 # Static call keys and static branch keys start with the values that the image has in .data. Running code then changes
 # some of them; an image that is only loaded needs to be told which. Every line was recorded from Debian's
 # 6.1.0-56-cloud-amd64 (6.1.192-2) or 6.1.0-50-686 (6.1.176-1), booted in QEMU 7.2 with -cpu max -smp 2 under TCG: with
-# these lines the text of the loaded image differs from the recorded one only where alternatives, paravirt calls, lock
-# prefixes and retpolines were patched.
+# these lines the text of the loaded image differs from the recorded one only where alternatives, paravirt calls and
+# retpolines were patched.
 #
 #   release PREFIX                     the lines below are for kernels whose release starts so
 #   static-call NAME FUNCTION|none     static_call_update(NAME, FUNCTION), none being NULL
 #   static-key SYMBOL on|off           static_branch_enable(&SYMBOL), static_branch_disable(&SYMBOL)
 #
-# SYMBOL may be followed by ",N", the Nth symbol of that name in kallsyms' order, and by "+0xOFFSET". A line whose symbol
-# the kernel doesn't have is left out and counted in the boot report.
+# SYMBOL may be followed by ",N", the Nth symbol of that name in kallsyms' order, and by "+0xOFFSET". A line whose
+# symbol the kernel doesn't have is left out and counted in the boot report.
 
-release 6.1.
+# Debian's releases of 6.1 are all named so.
+release 6.1.0-
 
-# preempt_dynamic_init() with CONFIG_PREEMPT_VOLUNTARY (sched_dynamic_update(preempt_dynamic_voluntary)).
+# preempt_dynamic_init() with Debian's CONFIG_PREEMPT_VOLUNTARY: sched_dynamic_update(preempt_dynamic_voluntary).
 static-call cond_resched __cond_resched
 static-call might_resched __cond_resched
 static-call preempt_schedule none
@@ -40,7 +41,8 @@ static-key crc64_rocksoft_fallback off
 
 release 6.1.0-56-cloud-amd64
 
-# Netfilter hooks that built-in code registers, and get_random_once() callers that ran: both named as this build has them.
+# Netfilter hooks that built-in code registers, and callers of get_random_once() that ran: both named as this build has
+# them.
 static-key nf_hooks_needed+0xe0 on
 static-key nf_hooks_needed+0x360 on
 static-key ___once_key.2,1 off
@@ -48,8 +50,8 @@ static-key ___once_key.4,1 off
 
 release 6.1.0-50-686
 
-# Recorded in the same way. This build's kallsyms hold no data symbols (CONFIG_KALLSYMS_ALL is off), so that keys are named
-# by their place.
+# Recorded in the same way. This build's kallsyms hold no data symbols (CONFIG_KALLSYMS_ALL is off), so that keys are
+# named by their place.
 static-key _text+0xbbf43c on
 static-key _text+0xd06740 off
 static-key _text+0xe7ba80 on

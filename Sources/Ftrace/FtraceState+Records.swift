@@ -1,26 +1,20 @@
 extension FtraceState {
-    /// __ftrace_hash_rec_update(): counts an ops in or out of the records that its filter (or, with `notrace`, its notrace
-    /// hash) is about. Returns whether the text of any of them has to change.
-    ///
-    /// Enabling a notrace hash disables tracing, so there the direction is inverted, and only records count that the
-    /// filter lets through.
-    mutating func countRecords(of slot: Int, notrace: Bool, add: Bool) -> Bool {
+    /// __ftrace_hash_rec_update(): counts an ops in or out of the records that it wants: those of its filter, or all
+    /// without one, less those of its notrace hash. Returns whether the text of any of them has to change.
+    mutating func countRecords(of slot: Int, add: Bool) -> Bool {
         guard let ops = opsBySlot[slot], ops.isRegistered else { return false }
-        let hash = notrace ? ops.hash.notrace : ops.hash.filter
-        let other = notrace ? ops.hash.filter : ops.hash.notrace
+        let (filter, notrace) = (ops.hash.filter, ops.hash.notrace)
         var changed = false
-        if hash.isEmpty {
-            guard !notrace else { return false }
-            for record in records.indices where !other.contains(record) {
+        if filter.isEmpty {
+            for record in records.indices where !notrace.contains(record) {
                 if countRecord(record, ops: ops, add: add) { changed = true }
             }
             return changed
         }
-        var next = hash.next(from: 0)
+        var next = filter.next(from: 0)
         while let record = next {
-            let matches = notrace ? other.isEmpty || other.contains(record) : !other.contains(record)
-            if matches, countRecord(record, ops: ops, add: notrace ? !add : add) { changed = true }
-            next = hash.next(from: record + 1)
+            if !notrace.contains(record), countRecord(record, ops: ops, add: add) { changed = true }
+            next = filter.next(from: record + 1)
         }
         return changed
     }

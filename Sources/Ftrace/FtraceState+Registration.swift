@@ -15,7 +15,7 @@ extension FtraceState {
         var update = FtraceUpdate()
         insertIntoList(slot, target: target, update: &update)
         opsBySlot[slot]!.flags.formUnion([.enabled, .adding])
-        let calls = countRecords(of: slot, notrace: false, add: true)
+        let calls = countRecords(of: slot, add: true)
         runUpdate(calls: calls, target: target, text: text, update: &update)
         opsBySlot[slot]!.flags.remove(.adding)
         if isDisabled {
@@ -36,7 +36,7 @@ extension FtraceState {
         removeFromList(slot, target: target)
         // Taking the flag away never fails.
         try moveIPModify(slot, from: ops.hash.filter, to: nil)
-        let calls = countRecords(of: slot, notrace: false, add: false)
+        let calls = countRecords(of: slot, add: false)
         opsBySlot[slot]!.flags.remove(.enabled)
         opsBySlot[slot]!.flags.insert(.removing)
         opsBySlot[slot]!.oldHash = ops.hash
@@ -55,17 +55,27 @@ extension FtraceState {
     public mutating func setHash(
         _ id: FtraceOpsID, _ hash: FtraceHash, notrace: Bool, text: some TextReading
     ) throws(FtraceError) -> FtraceUpdate {
+        guard var hashes = opsBySlot[id.slot]?.hash else { throw .busy }
+        if notrace { hashes.notrace = hash } else { hashes.filter = hash }
+        return try setHashes(id, hashes, text: text)
+    }
+
+    /// The same for both hashes at once. The kernel counts a changed notrace hash out and in by itself; counting the whole
+    /// set that the ops wants comes to the same records.
+    public mutating func setHashes(
+        _ id: FtraceOpsID, _ hashes: FtraceOpsHash, text: some TextReading
+    ) throws(FtraceError) -> FtraceUpdate {
         let target = try requireTarget()
         let slot = id.slot
         guard let ops = opsBySlot[slot] else { throw .busy }
         if ops.flags.contains(.ipModify) {
-            if notrace { throw .ipModifyNeedsFilter }
-            if ops.isRegistered { try moveIPModify(slot, from: ops.hash.filter, to: hash) }
+            guard hashes.notrace.isEmpty else { throw .ipModifyNeedsFilter }
+            if ops.isRegistered { try moveIPModify(slot, from: ops.hash.filter, to: hashes.filter) }
         }
         // The old set is counted out, the new one in; records of both end as they were.
-        _ = countRecords(of: slot, notrace: notrace, add: false)
-        if notrace { opsBySlot[slot]!.hash.notrace = hash } else { opsBySlot[slot]!.hash.filter = hash }
-        _ = countRecords(of: slot, notrace: notrace, add: true)
+        _ = countRecords(of: slot, add: false)
+        opsBySlot[slot]!.hash = hashes
+        _ = countRecords(of: slot, add: true)
 
         var update = FtraceUpdate()
         guard ops.isRegistered else { return update }

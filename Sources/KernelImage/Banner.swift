@@ -11,7 +11,8 @@ struct Banner {
         String(text.dropFirst(Self.start.count).prefix { $0 != " " })
     }
 
-    /// Whether `#` and a digit follow: /proc/version's format has no number, nor has the line that only the decompressor uses.
+    /// Whether `#` and a digit follow: /proc/version's format has no number, nor has the line that only the
+    /// decompressor uses.
     private var hasBuildNumber: Bool {
         zip(text.utf8, text.utf8.dropFirst()).contains { $0 == UInt8(ascii: "#") && (0x30...0x39).contains($1) }
     }

@@ -2,8 +2,8 @@ import X86
 
 /// Early boot: turns the text of the file into the text that a booted kernel runs, in the image's own buffer.
 ///
-/// Everything that is read of the file is read by `plan`; `apply` only writes, so that no table is read after a byte of it
-/// could have changed.
+/// Everything that is read of the file is read by `plan`; `apply` only writes, so that no table is read after a byte
+/// of it could have changed.
 struct BootStage {
     /// What a site shall hold.
     private struct Patch {
@@ -152,7 +152,8 @@ struct BootStage {
         }
     }
 
-    /// Writes all patches, and reports how many bytes each kind changed; a byte belongs to the first kind that wrote it.
+    /// Writes all patches, and reports how many bytes each kind changed; a byte belongs to the first kind that wrote
+    /// it.
     func apply(to buffer: ImageBuffer) -> BootReport {
         precondition(buffer.memory.count == map.reader.count, "the buffer that was read")
         let memory = buffer.memory

@@ -1,5 +1,5 @@
-/// What a kernel's init code switches while it boots: static call keys and static branch keys whose value in .data is not
-/// their value after boot. Source: a recorded boot; see Config/boot/.
+/// What a kernel's init code switches while it boots: static call keys and static branch keys whose value in .data is
+/// not their value after boot. Source: a recorded boot; see Config/boot/.
 public struct BootUpdates: Sendable, Equatable {
     /// A symbol, which of its namesakes, and an offset into it.
     public struct Place: Sendable, Hashable {
@@ -43,8 +43,8 @@ public struct BootUpdates: Sendable, Equatable {
     /// The longest text and the most lines that are parsed.
     public static let sizeMax = 1 << 20
 
-    /// Parses the format that Config/boot/linux-6.1.boot describes. Throws `.invalid` with the line's number, from 1, in
-    /// the message, `.tooLarge` beyond `sizeMax` bytes.
+    /// Parses the format that Config/boot/linux-6.1.boot describes. Throws `.invalid` with the line's number, from 1,
+    /// in the message, `.tooLarge` beyond `sizeMax` bytes.
     public init(parsing text: String, name: String) throws(KernelImageError) {
         guard text.utf8.count <= Self.sizeMax else {
             throw KernelImageError(.tooLarge, name, "has more than \(Self.sizeMax) bytes")

@@ -31,7 +31,8 @@ struct ByteReader {
             : UInt64(try load(offset, as: UInt32.self, structure()))
     }
 
-    /// The NUL-terminated string at `offset`, at most `countMax` bytes without its NUL; nil where it doesn't end in time.
+    /// The NUL-terminated string at `offset`, at most `countMax` bytes without its NUL; nil where it doesn't end in
+    /// time.
     func string(_ offset: Int, countMax: Int) -> String? {
         guard offset >= 0, offset < bytes.count else { return nil }
         let window = bytes[offset..<min(bytes.count, offset + countMax + 1)]

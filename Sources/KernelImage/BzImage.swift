@@ -25,7 +25,8 @@ struct BzImage {
         // 0 means 4, for the oldest loaders.
         let start = ((setupSectors == 0 ? 4 : setupSectors) + 1) * 512 + offset
         guard length > 8 else {
-            throw KernelImageError(.invalid, structure, at: 0x24c, "payload_length \(length); a compressed kernel is longer")
+            throw KernelImageError(
+                .invalid, structure, at: 0x24c, "payload_length \(length); a compressed kernel is longer")
         }
         try reader.check(start, length, "bzImage payload")
         guard let compression = Compression.of(reader, at: start) else {

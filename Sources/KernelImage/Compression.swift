@@ -31,17 +31,22 @@ enum Compression: String, CaseIterable {
         allCases.first { reader.has($0.magic, at: offset) }
     }
 
-    /// Decompresses `input`, whose place in the file is `offset` (for messages). `sizeHint` bytes are allocated at first.
+    /// Decompresses `input`, whose place in the file is `offset` (for messages). `sizeHint` bytes are allocated at
+    /// first; more than `countMax` bytes are refused.
     func decompress(
-        _ input: UnsafeRawBufferPointer, at offset: Int, sizeHint: Int?
+        _ input: UnsafeRawBufferPointer, at offset: Int, sizeHint: Int?, countMax: Int = decompressedSizeMax
     ) throws(KernelImageError) -> ImageBuffer {
         // A hint that is too small costs a copy, one that is too large only address space until it is written.
-        let hint = max(1 << 16, min(sizeHint ?? 0, Self.decompressedSizeMax))
-        let output = GrowingBuffer(capacity: hint, countMax: Self.decompressedSizeMax)
+        let hint = max(1 << 16, min(sizeHint ?? 0, countMax))
+        let output = GrowingBuffer(capacity: hint, countMax: countMax)
         if self == .lzo {
             try LzopFile(ByteReader(bytes: input), at: offset).decompress(into: output)
         } else {
             try decompressByLibarchive(input, at: offset, into: output)
+        }
+        guard output.count <= countMax else {
+            throw KernelImageError(
+                .tooLarge, "\(rawValue) payload", at: offset, "decompresses to more than \(countMax) bytes")
         }
         guard output.count > 0 else {
             throw KernelImageError(.decompression, "\(rawValue) payload", at: offset, "decompresses to nothing")

@@ -2,8 +2,9 @@ import X86
 
 /// The kernel's own symbol table (kallsyms_*), found in the bare image and expanded.
 ///
-/// No symbol names these tables, so they are recognised by content. Every table is accepted only when re-deriving it from
-/// the others gives exactly its bytes: token_index from token_table, markers from names, relative_base from the offsets.
+/// No symbol names these tables, so they are recognised by content. Every table is accepted only when re-deriving it
+/// from the others gives exactly its bytes: token_index from token_table, markers from names, relative_base from the
+/// offsets.
 struct Kallsyms {
     /// Linux's KSYM_NAME_LEN is 512 since 6.1; a type letter and a terminator come on top.
     static let nameLengthMax = 1024
@@ -34,7 +35,8 @@ struct Kallsyms {
         let (bytes, layout) = try locate(map)
         guard let addresses = KallsymsAddresses.find(bytes, layout: layout, map: map) else {
             throw KernelImageError(
-                .invalid, "kallsyms_offsets", at: bytes.baseAddress! - map.reader.bytes.baseAddress! + layout.countOffset,
+                .invalid, "kallsyms_offsets",
+                at: bytes.baseAddress! - map.reader.bytes.baseAddress! + layout.countOffset,
                 "neither before the names (6.1) nor after the tokens (6.4) stand \(layout.count) ascending addresses")
         }
         return expand(bytes, layout, addresses)

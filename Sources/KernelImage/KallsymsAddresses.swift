@@ -30,8 +30,8 @@ enum KallsymsAddresses {
         return nil
     }
 
-    /// kallsyms are sorted by address, relative_base is the lowest relative one, and it lies in the image: a wrong rule or
-    /// place breaks at least one of the three.
+    /// kallsyms are sorted by address, relative_base is the lowest relative one, and it lies in the image: a wrong
+    /// rule or place breaks at least one of the three.
     private static func derive(
         _ bytes: UnsafeRawBufferPointer, _ start: Int, _ count: Int, _ base: UInt64, _ rule: Rule, _ map: AddressMap
     ) -> [UInt64]? {

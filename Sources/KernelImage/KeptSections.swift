@@ -24,8 +24,8 @@ struct KeptSections {
         return section.isExecutable || prefixes.contains { section.name.hasPrefix($0) }
     }
 
-    /// The regions over the booted file, ascending. mark_rodata_ro() has been: .rodata and __modver, writable in the file
-    /// because of relocations, are not.
+    /// The regions over the booted file, ascending. mark_rodata_ro() has been: .rodata and __modver, writable in the
+    /// file because of relocations, are not.
     func regions(_ bytes: ImageBytes) -> [ImageRegion] {
         sections.map { section in
             ImageRegion(
@@ -37,8 +37,8 @@ struct KeptSections {
         }
     }
 
-    /// Functions of .text whose address stands in an aligned word of data, ascending. Data of init is gone, and what only it
-    /// named can't be reached through it any more.
+    /// Functions of .text whose address stands in an aligned word of data, ascending. Data of init is gone, and what
+    /// only it named can't be reached through it any more.
     func addressTakenFunctions(_ symbols: SymbolTable, _ map: AddressMap) -> [VirtualAddress] {
         // One bit for each byte of text: set where a function starts, and in `taken` where one is named.
         var starts = [UInt64](repeating: 0, count: (text.size + 63) / 64)

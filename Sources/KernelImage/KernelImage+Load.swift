@@ -1,8 +1,8 @@
 import X86
 
 extension KernelImage {
-    /// Reads, decompresses, indexes and boots the kernel at `path`: a vmlinux (ELF64 x86_64 or ELF32 i386, with .symtab or
-    /// without) or a bzImage with any compression that the kernel knows.
+    /// Reads, decompresses, indexes and boots the kernel at `path`: a vmlinux (ELF64 x86_64 or ELF32 i386, with
+    /// .symtab or without) or a bzImage with any compression that the kernel knows.
     ///
     /// Throws `KernelImageError` with the structure and the offset at fault, whatever the file holds.
     public static func load(

@@ -1,5 +1,5 @@
-/// One block of LZO1X, decoded as Documentation/staging/lzo.rst describes the stream: instructions that copy from what has
-/// been written, each followed by 0 to 3 literals that its low bits count.
+/// One block of LZO1X, decoded as Documentation/staging/lzo.rst describes the stream: instructions that copy from
+/// what has been written, each followed by 0 to 3 literals that its low bits count.
 struct LzoBlock {
     private let input: UnsafeRawBufferPointer
     private let output: GrowingBuffer
@@ -99,7 +99,9 @@ struct LzoBlock {
     }
 
     private mutating func literals(_ count: Int) throws(KernelImageError) {
-        guard count <= input.count - next else { throw failure("\(count) literals, but \(input.count - next) bytes left") }
+        guard count <= input.count - next else {
+            throw failure("\(count) literals, but \(input.count - next) bytes left")
+        }
         try checkRoom(count)
         try Self.append(UnsafeRawBufferPointer(rebasing: input[next..<next + count]), to: output, at: place)
         next += count

@@ -1,5 +1,5 @@
-/// An lzop file, which is how the kernel build packs LZO (lib/decompress_unlzo.c reads the same fields). Decompressed here
-/// because Debian's libarchive has no LZO and would run the program `lzop`.
+/// An lzop file, which is how the kernel build packs LZO (lib/decompress_unlzo.c reads the same fields). Decompressed
+/// here because Debian's libarchive has no LZO and would run the program `lzop`.
 struct LzopFile {
     private let reader: ByteReader
     /// Where the reader's bytes stand in the file, for messages.

@@ -119,7 +119,8 @@ struct SiteTables {
             let key = table.relative(index, 4, map)
             guard map.isExecutable(code, count: 5), let at = map.fileOffset(code, count: 5) else {
                 throw KernelImageError(
-                    .invalid, ".static_call_sites entry \(index)", at: table.offset(index), "\(hex(code)) isn't in text")
+                    .invalid, ".static_call_sites entry \(index)", at: table.offset(index), "\(hex(code)) isn't in text"
+                )
             }
             let first = map.reader.bytes[at]
             let second = map.reader.bytes[at + 1]
@@ -181,7 +182,8 @@ struct SiteTables {
             let at = map.fileOffset(code, count: 2) ?? 0
             throw KernelImageError(
                 .invalid, "jump label \(hex(code))", at: at,
-                "starts with \(InstructionBytes(map.reader.bytes[at..<at + 2])); a jump or NOP of 2 or 5 bytes is right")
+                "starts with \(InstructionBytes(map.reader.bytes[at..<at + 2])); a jump or NOP of 2 or 5 bytes is right"
+            )
         }
         guard map.isText(target, count: 1), site.reaches(target, code) else {
             throw KernelImageError(

@@ -1,6 +1,7 @@
 import X86
 
-/// The instruction that stands for a static call's function (__static_call_transform() of arch/x86/kernel/static_call.c).
+/// The instruction that stands for a static call's function (__static_call_transform() of
+/// arch/x86/kernel/static_call.c).
 struct StaticCallEncoding {
     /// `cs cs cs xorl %eax, %eax`, a call of __static_call_return0 without the call (xor5rax).
     static let returnZero = InstructionBytes([0x2e, 0x2e, 0x2e, 0x31, 0xc0])
@@ -18,8 +19,8 @@ struct StaticCallEncoding {
         returnFunction = named("__static_call_return")
     }
 
-    /// The bytes at a site for a function, 0 being NULL. Nil for a conditional jump that would need a function which this
-    /// kernel doesn't have.
+    /// The bytes at a site for a function, 0 being NULL. Nil for a conditional jump that would need a function which
+    /// this kernel doesn't have.
     func site(_ site: SiteTables.StaticCall, _ function: UInt64) -> InstructionBytes? {
         let address = VirtualAddress(site.address)
         let target = VirtualAddress(function)

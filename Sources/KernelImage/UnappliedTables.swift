@@ -28,8 +28,8 @@ struct UnappliedTables {
         self.counts = counts
     }
 
-    /// struct alt_instr has 12 bytes up to 6.2 and 14 since; the right size is the one with which every entry's code lies in
-    /// text.
+    /// struct alt_instr has 12 bytes up to 6.2 and 14 since; the right size is the one with which every entry's code
+    /// lies in text.
     private static func alternatives(_ section: ElfSection, _ map: AddressMap) -> Int? {
         for size in [12, 14] {
             let range = section.address..<section.end

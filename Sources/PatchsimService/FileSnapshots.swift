@@ -1,5 +1,5 @@
 internal import PatchsimInterface
-internal import Varlink
+internal import Locking
 
 /// A virtual file as it was when it was opened.
 struct FileSnapshot: Sendable {

@@ -1,6 +1,183 @@
+internal import Ftrace
+internal import KernelImage
+internal import KernelModel
+internal import Logging
+internal import MachineModel
+internal import PatchsimInterface
+internal import Simulation
+internal import SimulationRuntime
+internal import TextPatching
+internal import X86
+
 /// Makes the simulated machine that the daemon serves.
 public func makeSimulationBackend(
     settings: ServiceSettings, log: ServiceLog
 ) async throws(ServiceStartError) -> any ServiceBackend {
-    throw ServiceStartError(.software, "this build has no simulated machine")
+    let factory = try WorldFactory(settings)
+    for name in factory.skipped {
+        log.write(.info, .entrySkipped, "Workload: nothing in \(settings.kernel) matches \(name)")
+    }
+    let configuration = try factory.configuration(settings)
+    let world = try factory.world(configuration)
+    let backend = SimulationBackend(world: world, factory: factory, settings: settings, log: log)
+    await backend.begin()
+    return backend
+}
+
+/// The daemon's machine: a `SimulationHost` seen through `ServiceBackend`.
+final class SimulationBackend: ServiceBackend {
+    let events = EventFeed()
+    let host: SimulationHost
+    let image: KernelImage
+    let factory: WorldFactory
+    let settings: ServiceSettings
+    let log: ServiceLog
+    private let pump: EventPump
+
+    init(world: World, factory: WorldFactory, settings: ServiceSettings, log: ServiceLog) {
+        self.factory = factory
+        self.settings = settings
+        self.log = log
+        image = world.kernel.image
+        host = SimulationHost(
+            world: world, driver: settings.driver == .live ? .live : .deterministic,
+            apply: { KernelFileInput.apply($0, to: &$1) })
+        pump = EventPump(host: host, feed: events, image: image, log: log)
+    }
+
+    func begin() async {
+        pump.start()
+        try? await host.resume()
+    }
+
+    func stop() async {
+        pump.stop()
+        await host.stop()
+    }
+
+    /// Publishes what has happened so far: a client that was answered finds the events of what it asked for.
+    func flushEvents() {
+        pump.flush()
+    }
+
+    // MARK: io.patchsim.Machine
+
+    func state() async throws -> MachineState {
+        let isPaused = await host.isPaused
+        return host.withViews { cpus, kernel in
+            self.state(kernel, cpus.reduce(into: RetiredCounts()) { $0 += $1.counts }, isPaused: isPaused)
+        }
+    }
+
+    private func state(_ kernel: borrowing KernelState, _ counts: RetiredCounts, isPaused: Bool) -> MachineState {
+        let total = Double(max(counts.instructions, 1))
+        let isStopped = kernel.verdict.violation != nil
+        return MachineState(
+            kernel: settings.kernel, banner: image.banner, mode: image.mode.rawValue, driver: settings.driver,
+            run: isStopped ? .stoppedByViolation : isPaused ? .paused : .running, cpuCount: kernel.cpuCount,
+            taskCount: kernel.scheduler.tasks.count { $0.kind == .guest }, seed: Int(settings.seed),
+            fetchModel: settings.fetchModel.rawValue, ablated: kernel.configuration.ablation.names,
+            nanoseconds: Int(kernel.nanoseconds), retired: Int(counts.instructions),
+            exactness: Exactness(
+                exactSemantics: Double(counts.exact) / total, knownInputs: Double(counts.exactInputs) / total),
+            pokes: Int(kernel.array.statistics.sites), batches: Int(kernel.array.statistics.batches),
+            syncs: Int(kernel.array.statistics.syncs), trapsTaken: Int(kernel.traps.taken),
+            trapsEmulated: Int(kernel.traps.emulated), trapSites: kernel.traps.sites.count,
+            tracer: kernel.ftrace.arrays.first?.currentTracer.rawValue ?? "nop",
+            enabledSites: kernel.ftrace.records.count { $0.has(.enabled) }, eventSequence: Int(kernel.events.next),
+            violations: isStopped ? 1 : 0)
+    }
+
+    func cpus() async throws -> [PatchsimInterface.CPUState] {
+        host.withViews { cpus, kernel in
+            cpus.map { cpu in
+                let task = kernel.scheduler[cpu.task]
+                let isIdle = task.kind == .idle && cpu.nesting == 0
+                return PatchsimInterface.CPUState(
+                    index: cpu.index, state: isIdle ? "idle" : task.kind == .patcher ? "patching" : "running",
+                    pid: isIdle ? nil : task.pid, comm: isIdle ? nil : task.comm, ip: Wire.address(cpu.rip.rawValue),
+                    symbol: self.symbol(cpu.rip), context: Self.context(cpu.context),
+                    interruptsEnabled: cpu.interruptsEnabled,
+                    retired: Int(cpu.counts.instructions), traps: Int(kernel.traps.perCPU[cpu.index]))
+            }
+        }
+    }
+
+    static func context(_ name: String) -> CPUContext {
+        // The IPI of a sync is an interrupt like others on the wire.
+        CPUContext(rawValue: name) ?? .irq
+    }
+
+    /// `name+0x12`, or empty where no text is.
+    func symbol(_ address: VirtualAddress) -> String {
+        guard address >= image.text.address, address < image.text.address + image.text.size,
+            let (index, offset, _) = image.symbols.lookup(address)
+        else { return "" }
+        let name = image.symbols.name(at: index)
+        return offset == 0 ? name : "\(name)+0x\(String(offset, radix: 16))"
+    }
+
+    func tasks() async throws -> [PatchsimInterface.TaskState] {
+        host.withKernel { kernel in
+            kernel.scheduler.tasks.filter { $0.kind != .idle }.map { task in
+                var cpu: Int?
+                let state: String
+                switch task.state {
+                case .running(let index):
+                    cpu = index
+                    state = "running"
+                case .runnable: state = "runnable"
+                case .sleeping: state = "sleeping"
+                case .blocked: state = "blocked"
+                }
+                let function = task.kind == .patcher ? "text_poke" : self.symbol(VirtualAddress(task.function))
+                return PatchsimInterface.TaskState(
+                    pid: task.pid, comm: task.comm, state: state, cpu: cpu, function: function, loops: Int(task.loops),
+                    unwinds: TaskUnwinds(
+                        state: Int(task.unwinds.state), budget: Int(task.unwinds.budget), fault: Int(task.unwinds.fault)))
+            }
+        }
+    }
+
+    func pause() async throws {
+        await host.pause()
+    }
+
+    func resume() async throws {
+        do {
+            try await host.resume()
+        } catch {
+            throw translated(error)
+        }
+    }
+
+    func step(cpu: Int?, count: Int, back: Bool) async throws -> [StepRecord] {
+        do {
+            if back {
+                try await host.stepBack(count: count)
+                return []
+            }
+            let steps = try await host.step(cpu: cpu, count: count, shown: ServiceLimits.stepRecordsMax)
+            flushEvents()
+            return steps.map { step in
+                StepRecord(
+                    cpu: step.cpu, address: Wire.address(step.address.rawValue), symbol: symbol(step.address),
+                    bytes: Wire.bytes(step.bytes), text: step.text, context: Self.context(step.context),
+                    nanoseconds: Int(step.nanoseconds))
+            }
+        } catch {
+            throw translated(error)
+        }
+    }
+
+    func translated(_ error: SimulationHostError) -> any Error {
+        switch error {
+        case .notPaused: MachineFault.NotPaused()
+        case .noSuchCPU(let cpu): MachineFault.NoSuchCPU(cpu: cpu, cpuCount: settings.cpus)
+        case .stopped(let violation): MachineFault.StoppedByViolation(replay: replayLine(violation))
+        case .tooFarBack(let first):
+            MachineFault.NotSupportedByDriver(
+                driver: settings.driver, reason: "there is no record of the machine before turn \(first)")
+        }
+    }
 }

@@ -21,7 +21,7 @@ extension CPUStep {
         }
         kernel.traps.taken += 1
         kernel.traps.perCPU[cpu.index] += 1
-        kernel.traps.sites.insert(site)
+        kernel.traps.sites[site, default: 0] += 1
         kernel.record(.int3Trapped(site: VirtualAddress(site)), cpu: cpu.index)
         let machine = access(kernel)
         let ablation = kernel.configuration.ablation

@@ -38,6 +38,12 @@ extension KernelImage {
         return address
     }
 
+    /// Where a kernel whose kallsyms leaves data out (no CONFIG_KALLSYMS_ALL) is taken to have ftrace's two objects. Only
+    /// their identity matters: nothing reads them.
+    fileprivate var standIn: VirtualAddress {
+        regions.first { $0.name == ".data" }?.address ?? text.address + text.size
+    }
+
     /// Bytes from a symbol's start at which a site still belongs to the function (FTRACE_MCOUNT_MAX_OFFSET): four where
     /// the kernel was built with IBT, so that an ENDBR64 precedes each site.
     fileprivate var siteOffsetMax: Int {
@@ -66,7 +72,8 @@ extension FtraceTarget {
             regsCaller: try? FtraceCaller(image: image, start: "ftrace_regs_caller", call: "ftrace_regs_call"),
             stub: try image.require("ftrace_stub"), listFunction: list,
             functionTraceCall: try image.require("function_trace_call"),
-            globalOps: try image.require("global_ops"), listEnd: try image.require("ftrace_list_end"))
+            globalOps: image.symbols.address(of: "global_ops") ?? image.standIn,
+            listEnd: image.symbols.address(of: "ftrace_list_end") ?? image.standIn + 0x200)
     }
 }
 

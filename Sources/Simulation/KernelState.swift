@@ -54,8 +54,8 @@ public struct TrapStatistics: Sendable, Hashable {
     public var taken: UInt64 = 0
     public var emulated: UInt64 = 0
     public var perCPU: [UInt64]
-    /// Sites that trapped at least once.
-    public var sites: Set<UInt64> = []
+    /// Traps by site.
+    public var sites: [UInt64: UInt64] = [:]
 }
 
 /// Everything that the simulated CPUs share.

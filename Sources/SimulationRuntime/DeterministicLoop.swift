@@ -60,7 +60,7 @@ actor DeterministicLoop {
             var taken = 0
             while taken < Self.turnsPerHold, !isStopped {
                 let (turn, outcome) = driver.take(&cpus, &shared.kernel)
-                shared.record(turn)
+                shared.record(turn, cpus[Int(turn.cpu)])
                 taken += 1
                 isStopped = outcome == .stopped
             }

@@ -64,12 +64,15 @@ actor LiveCPU {
 
     private enum Ending {
         case paused, used, idle, waiting
+        /// The burst was long enough, but there is more to do at once.
+        case due
     }
 
     private func burst() {
         guard cpu != nil else { return }
         switch runTurns() {
         case .paused, .waiting: break
+        case .due: schedule(afterMicroseconds: 0)
         case .used: schedule(afterMicroseconds: pace.waitMicroseconds)
         case .idle: schedule(afterMicroseconds: Pace.idleMicroseconds)
         }
@@ -93,7 +96,7 @@ actor LiveCPU {
                 if onCredit == 0 { return .used }
             }
         }
-        return .used
+        return .due
     }
 
     /// One turn: alone, then under the guard. `isPaused` when it must be the last one.
@@ -109,7 +112,7 @@ actor LiveCPU {
             let count = taker.prepare(turn, cpu!, &shared.kernel)
             turn.choice = UInt32(source.draw(below: count))
             let outcome = taker.finish(turn, &cpu!, &shared.kernel, retired: alone)
-            shared.record(turn)
+            shared.record(turn, cpu!)
             let isNeeded = shared.kernel.mustRun(index)
             return (outcome, shared.takeKicks(except: index), shared.takeDueWaiters(), isNeeded, shared.isPaused)
         }

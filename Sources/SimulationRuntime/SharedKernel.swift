@@ -9,9 +9,9 @@ struct SharedKernel: Sendable {
     var isPaused = true
     /// CPUs with a burst queued because somebody woke them.
     var kicked: Set<Int> = []
-    /// CPUs that have nothing to do until they are kicked.
-    var resting: Set<Int> = []
     var waiters: [Waiter] = []
+    /// Each CPU as it stood after its last turn.
+    var views: [CPUView]
 
     struct Waiter: Sendable {
         let ticket: UpdateTicket
@@ -38,7 +38,9 @@ struct SharedKernel: Sendable {
 }
 
 extension SharedKernel {
-    mutating func record(_ turn: Turn) {
+    /// Notes a turn that `cpu` has taken.
+    mutating func record(_ turn: Turn, _ cpu: borrowing SimulatedCPU) {
         history.append(turn)
+        views[cpu.index] = CPUView(cpu)
     }
 }

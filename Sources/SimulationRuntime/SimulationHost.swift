@@ -46,7 +46,8 @@ public actor SimulationHost {
         seeded = SeededDriver(seed: configuration.seed, environment: environment)
         cache = DecodeCache(environment)
         let history = History(base: world, isSeeded: driver == .deterministic)
-        shared = Guarded(SharedKernel(kernel: world.kernel, history: history))
+        shared = Guarded(
+            SharedKernel(kernel: world.kernel, history: history, views: world.cpus.map { CPUView($0) }))
         resting = world.cpus
     }
 
@@ -57,6 +58,13 @@ public actor SimulationHost {
         _ body: @Sendable (borrowing KernelState) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         try shared.withLock { shared throws(Failure) in try body(shared.kernel) }
+    }
+
+    /// The same with each CPU as it stood after its last turn; nobody is stopped.
+    public nonisolated func withViews<Result: Sendable>(
+        _ body: @Sendable ([CPUView], borrowing KernelState) -> Result
+    ) -> Result {
+        shared.withLock { body($0.views, $0.kernel) }
     }
 
     /// Does an input between two turns and records it.
@@ -168,7 +176,11 @@ public actor SimulationHost {
 
     private func put(_ world: World) {
         resting = world.cpus
-        shared.withLock { $0.kernel = world.kernel }
+        let views = world.cpus.map { CPUView($0) }
+        shared.withLock {
+            $0.kernel = world.kernel
+            $0.views = views
+        }
     }
 
     /// Takes a snapshot where one is due: what a replay and a step back start from.
@@ -201,10 +213,12 @@ public actor SimulationHost {
         }
         resting = world.cpus
         let stepped = world.kernel
+        let views = world.cpus.map { CPUView($0) }
         let waiters = shared.withLock { shared in
             shared.kernel = stepped
             shared.history.noteManualStep()
-            for turn in turns { shared.record(turn) }
+            for turn in turns { shared.history.append(turn) }
+            shared.views = views
             return shared.takeDueWaiters()
         }
         for waiter in waiters { waiter.continuation.resume() }

@@ -26,6 +26,7 @@ public struct Disassembler: Sendable {
         }
         var formatter = ZydisFormatter()
         _ = ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_ATT)
+        _ = ZydisFormatterSetProperty(&formatter, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, 0)
         self.decoder = decoder
         self.formatter = formatter
     }

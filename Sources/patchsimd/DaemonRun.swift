@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Dispatch
 internal import Glibc
+internal import Locking
 internal import Logging
 internal import PatchsimInterface
 internal import PatchsimService

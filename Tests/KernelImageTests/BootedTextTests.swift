@@ -134,7 +134,8 @@ private struct Derivation {
         let first = text[Int(site - start)]
         let isShort = first == 0xeb || first == 0x66 || first == 0x89
         if isOn != (field & 1 == 1) {
-            write(site, isShort ? [0xeb, UInt8(truncatingIfNeeded: target &- site &- 2)] : relative(0xe9, site, target))
+            write(
+                site, isShort ? [0xeb, UInt8(truncatingIfNeeded: target &- site &- 2)] : relative(0xe9, site, target))
         } else if isShort {
             write(site, file.wide ? [0x66, 0x90] : [0x89, 0xf6])
         } else {

@@ -91,7 +91,9 @@ struct PlainVmlinux {
         }
     }
 
-    private func header(_ table: Int, _ index: Int) -> (name: Int, type: UInt32, address: UInt64, offset: Int, size: Int) {
+    private func header(_ table: Int, _ index: Int) -> (
+        name: Int, type: UInt32, address: UInt64, offset: Int, size: Int
+    ) {
         let at = table + index * (wide ? 64 : 40)
         return wide
             ? (Int(u32(at)), u32(at + 4), u64(at + 16), Int(u64(at + 24)), Int(u64(at + 32)))

@@ -57,8 +57,9 @@ struct Amd64KernelTests {
         for site in image.staticCallSites {
             let bytes = textBytes(image, site.address, 5)
             let isRelative = bytes[0] == 0xe8 || bytes[0] == 0xe9
-            found[isRelative ? InstructionBytes(bytes[..<1]).description : InstructionBytes(bytes).description, default: 0]
-                += 1
+            found[
+                isRelative ? InstructionBytes(bytes[..<1]).description : InstructionBytes(bytes).description, default: 0
+            ] += 1
         }
         #expect(
             found == ["e8": 2327, "0f 1f 44 00 00": 1861, "e9": 15, "c3 cc cc cc cc": 12, "2e 2e 2e 31 c0": 7])

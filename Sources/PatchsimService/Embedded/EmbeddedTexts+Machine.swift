@@ -108,7 +108,7 @@ extension EmbeddedTexts {
         )
 
         # One executed instruction.
-        type Step (
+        type StepRecord (
           cpu: int,
           address: string,
           symbol: string,
@@ -142,7 +142,7 @@ extension EmbeddedTexts {
           back: ?bool
         ) -> (
           # What was executed, oldest first; at most the last 256 steps. Empty when stepping back.
-          steps: []Step,
+          steps: []StepRecord,
           state: State
         )
 
