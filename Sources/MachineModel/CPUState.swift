@@ -4,7 +4,7 @@ public enum Trap: UInt8, Sendable {
     case none
     /// Needs the shared text; nothing has happened yet.
     case needsShared
-    /// #BP. RIP stands behind the INT3.
+    /// #BP. RIP still stands at the INT3: whoever enters the exception advances it.
     case breakpoint
     /// #UD.
     case undefinedOpcode
