@@ -96,7 +96,12 @@ let package = Package(
             "SimulationRuntimeTests",
             ["SimulationRuntime", "Simulation", "KernelFiles", "KernelImage", "Ftrace", "X86"]),
         tests("VarlinkTests", ["Varlink"]),
-        tests("ServiceTests", ["PatchsimService", "PatchsimInterface", "Varlink", "Systemd"]),
+        tests(
+            "ServiceTests",
+            [
+                "PatchsimService", "PatchsimInterface", "Varlink", "Systemd", "X86",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         tests("HouseTests", []),
     ]
 )
