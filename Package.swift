@@ -85,6 +85,7 @@ let package = Package(
         tests("X86Tests", ["X86"]),
         tests("MachineModelTests", ["MachineModel", "X86"]),
         tests("KernelImageTests", ["KernelImage", "X86"]),
+        tests("KernelModelTests", ["KernelModel", "MachineModel", "X86"]),
         tests("TextPatchingTests", ["TextPatching", "KernelModel", "MachineModel", "X86"]),
         tests("FtraceTests", ["Ftrace", "TextPatching", "KernelImage", "X86"]),
         tests(

@@ -101,7 +101,7 @@ public struct TextMemory: Sendable {
             let page = Int(offset >> Self.pageShift)
             return pages[page]?[Int(offset) & (Self.pageSize - 1)] ?? base.bytes[Int(offset)]
         }
-        return mappedIndex(address).map { mapped[$0].bytes[Int(address) & (Self.pageSize - 1)] }
+        return mappedIndex(address).map { mapped[$0].bytes[Int(address & UInt64(Self.pageSize - 1))] }
     }
 
     /// Up to `count` newest bytes; fewer where text ends.
