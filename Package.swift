@@ -94,8 +94,11 @@ let package = Package(
         tests("KernelFilesTests", ["KernelFiles", "Simulation", "Ftrace", "KernelImage", "X86"]),
         tests(
             "SimulationRuntimeTests",
-            ["SimulationRuntime", "Simulation", "KernelFiles", "KernelImage", "Ftrace", "X86"]),
-        tests("VarlinkTests", ["Varlink"]),
+            [
+                "SimulationRuntime", "TextPatching", "MachineModel", "Simulation", "KernelFiles", "KernelImage",
+                "Ftrace", "X86",
+            ]),
+        tests("VarlinkTests", ["Locking", "Varlink"]),
         tests(
             "ServiceTests",
             [

@@ -65,7 +65,8 @@ import Testing
         #expect(try ctl("fs", "rmdir", "/b").status == 0)
         #expect(
             running.backend.calls.suffix(5) == [
-                "write /a \"text\\n\" false", "write /a \"more\\n\" true", "write /a \"--json\\n\" false", "mkdir /b", "rmdir /b",
+                "write /a \"text\\n\" false", "write /a \"more\\n\" true", "write /a \"--json\\n\" false", "mkdir /b",
+                "rmdir /b",
             ])
     }
 
@@ -91,11 +92,17 @@ import Testing
         (["fs", "write", "/proc/kallsyms", "x"], "fs write /proc/kallsyms: EACCES: the file is read-only"),
         (["fs", "read", "/none"], "fs read /none: ENOENT: no such file or directory"),
         (["symbol", "vfs_raed"], "symbol: there is no symbol vfs_raed; did you mean vfs_read?"),
-        (["ftrace", "enable", "nothing"], "ftrace enable: no function that can be traced matches nothing; did you mean noting?"),
+        (
+            ["ftrace", "enable", "nothing"],
+            "ftrace enable: no function that can be traced matches nothing; did you mean noting?"
+        ),
         (["step", "--cpu", "7"], "step: there is no CPU 7; there are CPUs 0 to 1"),
         (["step", "--count", "0"], "step: count: 0 is not in 1 to 100000"),
         (["fs", "ls", "relative"], "fs ls: path: must start with /, as /proc/kallsyms does"),
-        (["read", "0x10", "4"], "read: 4 bytes at 0x10 are not inside of the kernel's text (0xffffffff81000000 to 0xffffffff81200000)"),
+        (
+            ["read", "0x10", "4"],
+            "read: 4 bytes at 0x10 are not inside of the kernel's text (0xffffffff81000000 to 0xffffffff81200000)"
+        ),
         (["replay", "x"], "replay: not a replay line that fits: it does not start with r1:: x"),
     ])
     func refusalsAreOneReadableLineAndStatusOne(arguments: [String], message: String) throws {
@@ -107,17 +114,20 @@ import Testing
 
     @Test func globalOptionsStandAnywhere() throws {
         for arguments in [
-            ["--json", "--socket", running.path, "fs", "ls", "/"], ["fs", "--json", "ls", "--socket=\(running.path)", "/"],
+            ["--json", "--socket", running.path, "fs", "ls", "/"],
+            ["fs", "--json", "ls", "--socket=\(running.path)", "/"],
             ["fs", "ls", "/", "--socket", running.path, "--json"],
         ] {
             let finished = try run(["patchsimctl"] + arguments)
-            #expect(finished.output.hasPrefix(#"{"entries":[{"directory":true,"name":"proc","permissions":"r-xr-xr-x"}"#))
+            #expect(
+                finished.output.hasPrefix(#"{"entries":[{"directory":true,"name":"proc","permissions":"r-xr-xr-x"}"#))
         }
     }
 
     @Test(arguments: [
         ["status"], ["cpus"], ["tasks"], ["functions"], ["symbol", "vfs_read"], ["read", "0xffffffff81000000", "4"],
-        ["disasm", "vfs_read"], ["ftrace", "list"], ["ftrace", "enable", "x"], ["fs", "ls"], ["fs", "read", "/proc/kallsyms"],
+        ["disasm", "vfs_read"], ["ftrace", "list"], ["ftrace", "enable", "x"], ["fs", "ls"],
+        ["fs", "read", "/proc/kallsyms"],
         ["fs", "write", "/a", "b"], ["events"], ["pause"], ["resume"], ["verdict"], ["replay", "r1:"],
     ])
     func everyCommandHasJSONInLines(arguments: [String]) throws {
@@ -128,7 +138,8 @@ import Testing
     }
 
     @Test(arguments: [
-        [], ["nonsense"], ["read"], ["read", "1000", "4"], ["read", "0x10", "x"], ["read", "0x10", "0"], ["step", "--count", "x"],
+        [], ["nonsense"], ["read"], ["read", "1000", "4"], ["read", "0x10", "x"], ["read", "0x10", "0"],
+        ["step", "--count", "x"],
         ["fs"], ["ftrace", "enable"], ["status", "--socket"], ["status", "--bogus"],
     ])
     func wrongUsageIsStatus64(arguments: [String]) throws {
@@ -148,6 +159,7 @@ import Testing
     @Test func whereNobodyListensIsStatus69() throws {
         let finished = try run(["patchsimctl", "--socket", "/tmp/no-such-socket", "status"])
         #expect(finished.status == 69)
-        #expect(finished.errors == "patchsimctl: status: /tmp/no-such-socket: nobody listens: No such file or directory\n")
+        #expect(
+            finished.errors == "patchsimctl: status: /tmp/no-such-socket: nobody listens: No such file or directory\n")
     }
 }

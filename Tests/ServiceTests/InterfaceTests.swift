@@ -31,7 +31,9 @@ import Varlink
                 let name = "\(description.name).\(method.name)"
                 let handler = try #require(interface.methods.first { $0.name == name }, "\(name) has a handler")
                 let reply = try #require(handler.replyType as? any Decodable.Type)
-                #expect(try TypeShape.fields(of: handler.parametersType) == description.resolved(method.parameters), "\(name)")
+                #expect(
+                    try TypeShape.fields(of: handler.parametersType) == description.resolved(method.parameters),
+                    "\(name)")
                 #expect(try TypeShape.fields(of: reply) == description.resolved(method.reply), "\(name)")
             }
         }

@@ -44,7 +44,9 @@ extension VarlinkClient {
     }
 
     /// The error that a call is refused with.
-    func refusal<Method: InterfaceMethod>(_ method: Method.Type, _ parameters: Method.Parameters) throws -> VarlinkError? {
+    func refusal<Method: InterfaceMethod>(_ method: Method.Type, _ parameters: Method.Parameters) throws
+        -> VarlinkError?
+    {
         do {
             _ = try call(method, parameters)
             return nil

@@ -1,5 +1,6 @@
 import PatchsimInterface
 import PatchsimService
+import Locking
 import Varlink
 import X86
 
@@ -24,7 +25,8 @@ final class ScriptedBackend: ServiceBackend {
         MachineState(
             kernel: "builtin", banner: "Linux version 6.1.0 (scripted)", mode: "x86_64", driver: .live,
             run: run.withLock { $0 }, cpuCount: 2, taskCount: 3, seed: 7, fetchModel: "chunk16", ablated: ["sync2"],
-            nanoseconds: 12_345_678_901, retired: 1_234_567, exactness: Exactness(exactSemantics: 0.5, knownInputs: 0.25),
+            nanoseconds: 12_345_678_901, retired: 1_234_567,
+            exactness: Exactness(exactSemantics: 0.5, knownInputs: 0.25),
             pokes: 35_051, batches: 137, syncs: 411, trapsTaken: 1500, trapsEmulated: 1500, trapSites: 1001,
             tracer: "function", enabledSites: 35_051, eventSequence: events.newestSequence, violations: 0)
     }
@@ -32,7 +34,8 @@ final class ScriptedBackend: ServiceBackend {
     func cpus() async throws -> [CPUState] {
         [
             CPUState(
-                index: 0, state: "running", pid: 101, comm: "reader", ip: "0xffffffff81000010", symbol: "vfs_read+0x10/0x40",
+                index: 0, state: "running", pid: 101, comm: "reader", ip: "0xffffffff81000010",
+                symbol: "vfs_read+0x10/0x40",
                 context: .int3, interruptsEnabled: false, retired: 1_000_000, traps: 12),
             CPUState(
                 index: 1, state: "idle", ip: "0xffffffff81000100", symbol: "do_idle+0x0/0x20", context: .task,
@@ -85,7 +88,8 @@ final class ScriptedBackend: ServiceBackend {
         return Disassemble.Reply(
             symbol: "vfs_read",
             lines: [
-                DisassembledLine(address: "0xffffffff81000000", bytes: "e8fbffff0f", text: "call 0xffffffff91000000", site: "mcount"),
+                DisassembledLine(
+                    address: "0xffffffff81000000", bytes: "e8fbffff0f", text: "call 0xffffffff91000000", site: "mcount"),
                 DisassembledLine(address: "0xffffffff81000005", bytes: "c3", text: "ret"),
             ])
     }
@@ -140,7 +144,8 @@ final class ScriptedBackend: ServiceBackend {
         note("tracing \(enabled) \(glob)")
         if glob == "nothing" { throw FtraceFault.NothingMatches(glob: glob, near: ["noting"]) }
         if glob == "broken" { throw Broken() }
-        return FtraceUpdate(matched: 3, enabledSites: enabled ? 3 : 0, pokes: 3, batches: 1, traps: 2, nanoseconds: 5000)
+        return FtraceUpdate(
+            matched: 3, enabledSites: enabled ? 3 : 0, pokes: 3, batches: 1, traps: 2, nanoseconds: 5000)
     }
 
     struct Broken: Error {}
@@ -158,12 +163,15 @@ final class ScriptedBackend: ServiceBackend {
             holds: false, bounds: "builtin, 2 CPUs, chunk16",
             invariants: [InvariantRecord(id: "I1", title: "no torn instruction", checks: 1_000_000, violations: 1)],
             violations: [
-                ViolationRecord(invariant: "I1", nanoseconds: 5_000_000, cpu: 1, message: "e8 01 cd ef 01", replay: "r1:abc")
+                ViolationRecord(
+                    invariant: "I1", nanoseconds: 5_000_000, cpu: 1, message: "e8 01 cd ef 01", replay: "r1:abc")
             ])
     }
 
     func replay(line: String) async throws -> ReplayLine.Reply {
-        guard line.hasPrefix("r1:") else { throw InvariantsFault.BadReplayLine(line: line, reason: "it does not start with r1:") }
+        guard line.hasPrefix("r1:") else {
+            throw InvariantsFault.BadReplayLine(line: line, reason: "it does not start with r1:")
+        }
         return ReplayLine.Reply(steps: 12, log: ["first", "second"])
     }
 

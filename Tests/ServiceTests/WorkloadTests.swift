@@ -17,7 +17,10 @@ import Testing
         ("\ncpus = \"4\"", 2, "cpus", "must be a whole number"),
         ("[interrupts]\nirq_rate = -1", 2, "interrupts.irq_rate", "not in 0"),
         ("[interupts]\nirq_rate = 1", 1, "interupts", "did you mean interrupts?"),
-        ("[[entry]]\nfunction = \"f\"\n\n[[entry]]\nfunctoin = \"g\"", 5, "entry[2].functoin", "did you mean function?"),
+        (
+            "[[entry]]\nfunction = \"f\"\n\n[[entry]]\nfunctoin = \"g\"", 5, "entry[2].functoin",
+            "did you mean function?"
+        ),
         ("[[entry]]\nfunction = \"f\"\n\n[[entry]]\nweight = 2", 4, "entry[2].function", "is missing"),
         ("[[entry]]\nfunction = \"f\"\nweight = 0", 3, "entry[1].weight", "not in 1"),
         ("served = [\"a\", 1]", 1, "served", "entry 2 is not a name"),

@@ -44,7 +44,8 @@ import Testing
 
     @Test(arguments: [
         ("", 1), ("interface", 1), ("interface org", 1), ("interface org.example\nmethod do() -> ()", 2),
-        ("interface org.example\n\nmethod Do() -> (a: Missing)", 3), ("interface org.example\ntype A (a: int, a: int)", 2),
+        ("interface org.example\n\nmethod Do() -> (a: Missing)", 3),
+        ("interface org.example\ntype A (a: int, a: int)", 2),
         ("interface org.example\ntype A ()\nmethod A() -> ()", 3), ("interface org.example\ntype A (a: ??int)", 2),
         ("interface org.example\nmethod Do() (a: int)", 2), ("interface org.example\ntype A (a: int", 2),
         ("interface org.example\nsomething", 2), ("interface org.example\ntype A (a, a)", 2),
@@ -85,7 +86,8 @@ import Testing
             #"{"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"org.example.test"}}"#)
         let text = try #require(try peer.object()["parameters"] as? [String: Any])
         #expect(text["description"] as? String == TestService.description)
-        peer.send(#"{"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"org.example.no"}}"#)
+        peer.send(
+            #"{"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"org.example.no"}}"#)
         #expect(try peer.error().name == "org.varlink.service.InterfaceNotFound")
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Locking
 import Testing
 
 @testable import Varlink
@@ -13,7 +14,8 @@ import Testing
         (#"{"method":"org.example.test.Echo","parameters":{"text":1}}"#, "InvalidParameter", "parameter", "text"),
         (#"{"method":"org.example.test.Echo","parameters":{"text":null}}"#, "InvalidParameter", "parameter", "text"),
         (
-            #"{"method":"org.example.test.Echo","parameters":{"text":"a","txet":"b"}}"#, "InvalidParameter", "parameter",
+            #"{"method":"org.example.test.Echo","parameters":{"text":"a","txet":"b"}}"#, "InvalidParameter",
+            "parameter",
             "txet"
         ),
         (
@@ -25,7 +27,8 @@ import Testing
             "InvalidParameter", "parameter", "thing.list.Index 1"
         ),
     ])
-    func aWrongCallIsRefusedAndTheConnectionLives(call: String, error: String, parameter: String, value: String) throws {
+    func aWrongCallIsRefusedAndTheConnectionLives(call: String, error: String, parameter: String, value: String) throws
+    {
         let peer = try TestService().kept().peer()
         peer.send(call)
         let (name, parameters) = try peer.error()
@@ -69,7 +72,10 @@ import Testing
     @Test func bytesThatAreNoTextEndTheConnection() throws {
         let service = try TestService()
         let peer = try service.peer()
-        peer.send(bytes: Array(#"{"method":"org.example.test.Echo","parameters":{"text":""#.utf8) + [0xff, 0xfe, 0x22, 0x7d, 0x7d, 0])
+        peer.send(
+            bytes: Array(#"{"method":"org.example.test.Echo","parameters":{"text":""#.utf8) + [
+                0xff, 0xfe, 0x22, 0x7d, 0x7d, 0,
+            ])
         #expect(try peer.error().name == "org.example.limits.MalformedCall")
         #expect(peer.isClosed())
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Locking
 import Testing
 
 @testable import Varlink
@@ -87,7 +88,8 @@ final class TestService: Sendable {
             },
             VarlinkMethod("org.example.test.Fail", parameters: FailParameters.self, reply: Empty.self) { p, _ in
                 switch p.how {
-                case "mine": throw VarlinkError(name: "org.example.test.Mine", parameters: Reason(reason: "a \"quote\""))
+                case "mine":
+                    throw VarlinkError(name: "org.example.test.Mine", parameters: Reason(reason: "a \"quote\""))
                 case "denied": throw VarlinkError.permissionDenied()
                 default: throw NoVarlinkError()
                 }
