@@ -94,7 +94,10 @@ let package = Package(
         tests("KernelFilesTests", ["KernelFiles", "Simulation", "Ftrace", "KernelImage", "X86"]),
         tests(
             "SimulationRuntimeTests",
-            ["SimulationRuntime", "Simulation", "KernelFiles", "KernelImage", "Ftrace", "X86"]),
+            [
+                "SimulationRuntime", "TextPatching", "MachineModel", "Simulation", "KernelFiles", "KernelImage",
+                "Ftrace", "X86",
+            ]),
         tests("VarlinkTests", ["Locking", "Varlink"]),
         tests(
             "ServiceTests",
