@@ -194,6 +194,7 @@ struct CorruptionTests {
     func debianStreams() throws {
         for kernel in [try RealKernel.amd64.get(), try RealKernel.i386.get()] {
             let packed = try ImageBuffer.read(path: kernel.path)
+            defer { withExtendedLifetime(packed) {} }
             let payload = try BzImage(packed.reader).payload
             let damage = Damage(UnsafeRawBufferPointer(packed.memory))
             var outcomes = Outcomes()
