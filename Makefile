@@ -23,12 +23,14 @@ build: system-packages
 	$(SWIFT) build $(SWIFT_FLAGS)
 
 test: system-packages lint
+	Tests/fetch-kernels.sh
+	Tests/peers/setup.sh
 	$(SWIFT) build --build-tests $(SWIFT_FLAGS)
 	$(SWIFT) test $(SWIFT_FLAGS) --skip-build
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
-	bash -n .ci/run .ci/system-packages.sh docs/demo/demo.sh
+	bash -n .ci/run .ci/system-packages.sh docs/demo/demo.sh Tests/fetch-kernels.sh Tests/peers/setup.sh
 
 demo: build
 	docs/demo/demo.sh $(KERNEL)

@@ -94,9 +94,17 @@ let package = Package(
         tests("KernelFilesTests", ["KernelFiles", "Simulation", "Ftrace", "KernelImage", "X86"]),
         tests(
             "SimulationRuntimeTests",
-            ["SimulationRuntime", "Simulation", "KernelFiles", "KernelImage", "Ftrace", "X86"]),
-        tests("VarlinkTests", ["Varlink"]),
-        tests("ServiceTests", ["PatchsimService", "PatchsimInterface", "Varlink", "Systemd"]),
+            [
+                "SimulationRuntime", "TextPatching", "MachineModel", "Simulation", "KernelFiles", "KernelImage",
+                "Ftrace", "X86",
+            ]),
+        tests("VarlinkTests", ["Locking", "Varlink"]),
+        tests(
+            "ServiceTests",
+            [
+                "PatchsimService", "PatchsimInterface", "Varlink", "Systemd", "X86",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         tests("HouseTests", []),
     ]
 )

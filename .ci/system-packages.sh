@@ -8,6 +8,7 @@ packages=(
     libarchive-dev # CArchive: decompression of kernel images
     libsystemd-dev # CSystemd: journal, readiness, descriptors
     binutils       # a second opinion on the built-in kernel's code, in the tests
+    python3-venv   # a Varlink client that nobody of this project wrote, in the tests
 )
 
 missing=()

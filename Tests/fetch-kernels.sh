@@ -5,13 +5,12 @@
 #   .build-kernels/i386/vmlinuz    what linux-image-686 depends on
 #
 # Nothing is installed and nothing outside that folder is changed: apt works on a private state, so that neither root nor
-# i386 as a foreign architecture is needed. Does nothing where the kernels are already there. Debian 12 with
-# /usr/share/keyrings/debian-archive-keyring.gpg is assumed; another mirror can be named by PATCHSIM_DEBIAN_MIRROR.
+# i386 as a foreign architecture is needed. Does nothing where the kernels are already there. Packages come from the
+# archives that this machine's apt is set up for: Debian 12's.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 kernels=$root/.build-kernels
-mirror=${PATCHSIM_DEBIAN_MIRROR:-http://deb.debian.org}
 
 # fetch ARCHITECTURE METAPACKAGE
 fetch() {
@@ -21,22 +20,17 @@ fetch() {
         return
     fi
     state=$folder/apt
-    mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/etc"
-    cat > "$state/etc/sources.list" <<LIST
-deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror/debian bookworm main
-deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror/debian-security bookworm-security main
-LIST
+    mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
     set -- "$1" "$2" \
         -o APT::Architecture="$1" -o APT::Architectures="$1" \
         -o Dir::State="$state" -o Dir::State::lists="$state/lists" -o Dir::State::status=/dev/null \
-        -o Dir::Cache="$state/cache" -o Dir::Etc::sourcelist="$state/etc/sources.list" \
-        -o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
-        -o Acquire::Languages=none -o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1
+        -o Dir::Cache="$state/cache" \
+        -o Dir::Etc::preferencesparts=/dev/null -o Acquire::Languages=none -o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1
     architecture=$1
     metapackage=$2
     shift 2
     # One of the two archives suffices; a mirror in the middle of its update must not stop the other.
-    apt-get -qq "$@" update || echo "fetch-kernels.sh: apt-get update failed for a part of $mirror, going on" >&2
+    apt-get -qq "$@" update || echo "fetch-kernels.sh: apt-get update failed for a part of the archive, going on" >&2
     package=$(apt-cache "$@" depends --no-recommends --no-suggests "$metapackage" \
         | sed -n 's/^ *Depends: *\(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1)
     if [ -z "$package" ]; then
@@ -54,5 +48,14 @@ LIST
     echo "$folder/vmlinuz -> $image"
 }
 
-fetch amd64 linux-image-cloud-amd64
-fetch i386 linux-image-686
+# Both, or the one that is named.
+for wanted in ${*:-amd64 i386}; do
+    case $wanted in
+    amd64) fetch amd64 linux-image-cloud-amd64 ;;
+    i386) fetch i386 linux-image-686 ;;
+    *)
+        echo "fetch-kernels.sh: $wanted: is neither amd64 nor i386" >&2
+        exit 64
+        ;;
+    esac
+done

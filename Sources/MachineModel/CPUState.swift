@@ -54,6 +54,8 @@ public struct ExecutionContext: Sendable {
     public var flagsAreHavoc = false
     public var memory: GuestMemory
     public var source: SeededSource
+    /// Where the last return or indirect branch led: a walk that lost its way comes by one.
+    public var lastIndirectTarget: UInt64 = 0
     /// Instructions left before rule 5 unwinds this walk.
     public var walkBudget = 0
 
@@ -107,8 +109,6 @@ public struct CPUState: Sendable {
     public var context: ExecutionContext
     public var frontEnd = FrontEnd()
     public var counts = RetiredCounts()
-    /// Where the last return or indirect branch led: a walk that lost its way comes by one.
-    public internal(set) var lastIndirectTarget: UInt64 = 0
     /// Interrupts are held off for one more instruction (the shadow of STI).
     public var interruptShadow = false
     /// Address of the last #PF.

@@ -21,7 +21,7 @@ extension CPUState {
         }
         if isCall { pushWord(next, isHavoc: false, machine, &trap) }
         target = goal
-        lastIndirectTarget = goal
+        context.lastIndirectTarget = goal
         note(loaded)
     }
 
@@ -37,7 +37,7 @@ extension CPUState {
         context.rsp &+= 8
         if i.pointee.destinationKind == .immediate { context.rsp &+= UInt64(bitPattern: i.pointee.immediate) }
         target = loaded.value
-        lastIndirectTarget = loaded.value
+        context.lastIndirectTarget = loaded.value
         note(loaded)
     }
 

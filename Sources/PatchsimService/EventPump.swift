@@ -40,7 +40,8 @@ final class EventPump: Sendable {
             Task { await self.host.snapshotIfDue() }
         }
         timer.schedule(
-            deadline: .now(), repeating: .milliseconds(Self.periodMilliseconds), leeway: .milliseconds(Self.periodMilliseconds))
+            deadline: .now(), repeating: .milliseconds(Self.periodMilliseconds),
+            leeway: .milliseconds(Self.periodMilliseconds))
         timer.resume()
         self.timer = timer
     }

@@ -113,7 +113,9 @@ enum ReplayText {
         _ name: String, _ fields: [String: String], max: UInt64
     ) throws(Failure) -> UInt64 {
         let text = try field(name, fields)
-        guard let value = UInt64(text), value <= max else { throw Failure(reason: "\(name)=\(text) is not in 0 to \(max)") }
+        guard let value = UInt64(text), value <= max else {
+            throw Failure(reason: "\(name)=\(text) is not in 0 to \(max)")
+        }
         return value
     }
 

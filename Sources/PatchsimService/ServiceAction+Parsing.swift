@@ -101,7 +101,8 @@ extension ServiceAction {
         _ parameter: String, _ value: Int, _ range: ClosedRange<Int>
     ) throws(VarlinkError) -> Int {
         guard range.contains(value) else {
-            let bounds = range.upperBound == .max
+            let bounds =
+                range.upperBound == .max
                 ? "less than \(range.lowerBound)" : "not in \(range.lowerBound) to \(range.upperBound)"
             throw .invalidParameter(parameter, "\(value) is \(bounds)")
         }

@@ -38,7 +38,8 @@ extension ServiceAction {
     public var isChange: Bool {
         switch self {
         case .pause, .resume, .step, .writeFile, .makeDirectory, .removeDirectory, .setTracing: true
-        case .ping, .getState, .listCPUs, .listTasks, .readText, .disassemble, .lookupSymbol, .listFunctions, .listFiles,
+        case .ping, .getState, .listCPUs, .listTasks, .readText, .disassemble, .lookupSymbol, .listFunctions,
+            .listFiles,
             .readFile, .listSites, .recentEvents, .subscribe, .getVerdict, .replay:
             false
         }

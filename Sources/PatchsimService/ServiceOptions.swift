@@ -40,7 +40,8 @@ public struct ServiceOptions: Sendable {
 
     private static func check(_ option: String, _ value: Int, _ range: ClosedRange<Int>) throws(ServiceStartError) {
         guard range.contains(value) else {
-            throw ServiceStartError(.usage, "--\(option) \(value): is not in \(range.lowerBound) to \(range.upperBound)")
+            throw ServiceStartError(
+                .usage, "--\(option) \(value): is not in \(range.lowerBound) to \(range.upperBound)")
         }
     }
 
@@ -58,7 +59,9 @@ public struct ServiceOptions: Sendable {
 
     private static func read(_ path: String, bytesMax: Int) throws(ServiceStartError) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ServiceStartError(.unreadable, "\(path): \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else {
+            throw ServiceStartError(.unreadable, "\(path): \(String(cString: strerror(errno)))")
+        }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)

@@ -89,7 +89,8 @@ struct ServicePerformer: Sendable {
         return Nothing()
     }
 
-    private func readFile(_ path: String, _ offset: Int, _ count: Int, _ stream: Stream) async throws -> ReadFile.Reply {
+    private func readFile(_ path: String, _ offset: Int, _ count: Int, _ stream: Stream) async throws -> ReadFile.Reply
+    {
         if stream.wantsMore {
             let snapshot = FileSnapshot(path: path, bytes: try await fileBytes(path))
             var chunk = snapshot.chunk(at: offset, count: count)
@@ -134,7 +135,8 @@ struct ServicePerformer: Sendable {
         return reply(Array(records[start...]))
     }
 
-    private func subscribe(_ from: Int?, _ kinds: Set<String>?, _ stream: Stream) async throws -> SubscribeEvents.Reply {
+    private func subscribe(_ from: Int?, _ kinds: Set<String>?, _ stream: Stream) async throws -> SubscribeEvents.Reply
+    {
         guard stream.wantsMore else { throw VarlinkError.expectedMore() }
         var reader = backend.events.reader(from: from)
         var waits = false

@@ -116,14 +116,17 @@ extension SimulationBackend {
             }
         }
         guard matched > 0 else { throw FtraceFault.NothingMatches(glob: glob, near: nearFunctions(glob)) }
-        let before = host.withKernel { (pokes: $0.array.statistics, traps: $0.traps.taken, nanoseconds: $0.nanoseconds) }
+        let before = host.withKernel {
+            (pokes: $0.array.statistics, traps: $0.traps.taken, nanoseconds: $0.nanoseconds)
+        }
         if enabled { try await enable(glob) } else { try await disable(glob) }
         return host.withKernel { kernel in
             let after = kernel.array.statistics
             return PatchsimInterface.FtraceUpdate(
                 matched: matched, enabledSites: kernel.ftrace.records.count { $0.has(.enabled) },
                 pokes: Int(after.sites - before.pokes.sites), batches: Int(after.batches - before.pokes.batches),
-                traps: Int(kernel.traps.taken - before.traps), nanoseconds: Int(kernel.nanoseconds - before.nanoseconds))
+                traps: Int(kernel.traps.taken - before.traps), nanoseconds: Int(kernel.nanoseconds - before.nanoseconds)
+            )
         }
     }
 
@@ -136,7 +139,9 @@ extension SimulationBackend {
         } else if !isOn || !filter(Self.filter).isEmpty {
             try await writeFile(path: Self.filter, text: glob, append: isOn)
         }
-        if glob != "*", !filter(Self.notrace).isEmpty { try await writeFile(path: Self.notrace, text: "!" + glob, append: true) }
+        if glob != "*", !filter(Self.notrace).isEmpty {
+            try await writeFile(path: Self.notrace, text: "!" + glob, append: true)
+        }
         if !isOn { try await writeFile(path: Self.tracer, text: "function", append: false) }
     }
 
@@ -168,7 +173,9 @@ extension SimulationBackend {
 
     private func nearFunctions(_ glob: String) -> [String] {
         host.withKernel { kernel in
-            let names = kernel.ftrace.records.indices.lazy.map { String(decoding: kernel.ftrace.names[$0], as: UTF8.self) }
+            let names = kernel.ftrace.records.indices.lazy.map {
+                String(decoding: kernel.ftrace.names[$0], as: UTF8.self)
+            }
             return nearest(to: glob, in: names, countMax: 3)
         }
     }
@@ -194,7 +201,9 @@ extension SimulationBackend {
         case 0xe8:
             state = "call"
             let address = record.address + 5 + InstructionBytes(bytes).displacement32
-            target = kernel.ftrace.opsOfTrampoline(covering: address).map { "ftrace_trampoline of \($0.name)" } ?? symbol(address)
+            target =
+                kernel.ftrace.opsOfTrampoline(covering: address).map { "ftrace_trampoline of \($0.name)" }
+                ?? symbol(address)
         case 0xcc: state = "int3"
         default: state = bytes == InstructionBytes.nop5(image.mode).bytes ? "nop" : "other"
         }

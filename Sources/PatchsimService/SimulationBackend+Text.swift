@@ -48,14 +48,17 @@ extension SimulationBackend {
             lines: disassembled.map { line in
                 PatchsimInterface.DisassembledLine(
                     address: Wire.address(line.address.rawValue), bytes: Wire.bytes(line.bytes),
-                    text: line.text + (line.target.map { " <\(targetName($0))>" } ?? ""), site: sites.kind(line.address))
+                    text: line.text + (line.target.map { " <\(targetName($0))>" } ?? ""), site: sites.kind(line.address)
+                )
             })
     }
 
     private func targetName(_ address: VirtualAddress) -> String {
         let name = symbol(address)
         if !name.isEmpty { return name }
-        return host.withKernel { $0.ftrace.opsOfTrampoline(covering: address) }.map { "ftrace_trampoline of \($0.name)" }
+        return host.withKernel { $0.ftrace.opsOfTrampoline(covering: address) }.map {
+            "ftrace_trampoline of \($0.name)"
+        }
             ?? Wire.address(address.rawValue)
     }
 

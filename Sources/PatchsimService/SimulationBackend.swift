@@ -134,7 +134,8 @@ final class SimulationBackend: ServiceBackend {
                 return PatchsimInterface.TaskState(
                     pid: task.pid, comm: task.comm, state: state, cpu: cpu, function: function, loops: Int(task.loops),
                     unwinds: TaskUnwinds(
-                        state: Int(task.unwinds.state), budget: Int(task.unwinds.budget), fault: Int(task.unwinds.fault)))
+                        state: Int(task.unwinds.state), budget: Int(task.unwinds.budget), fault: Int(task.unwinds.fault)
+                    ))
             }
         }
     }

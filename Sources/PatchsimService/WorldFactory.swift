@@ -29,7 +29,9 @@ struct WorldFactory {
                 byFunction[function, default: 0] += max(1, entry.weight * 1000 / found.count)
             }
         }
-        workload.entries = byFunction.sorted { $0.key < $1.key }.map { Workload.Entry(function: $0.key, weight: $0.value) }
+        workload.entries = byFunction.sorted { $0.key < $1.key }.map {
+            Workload.Entry(function: $0.key, weight: $0.value)
+        }
         guard !workload.entries.isEmpty else {
             throw ServiceStartError(
                 .configuration, "no [[entry]] of the workload matches a function that \(settings.kernel) can trace")
@@ -84,7 +86,8 @@ struct WorldFactory {
         let known = TextPokeAblation.byName
         for name in settings.ablated {
             guard let found = known.first(where: { $0.name == name }) else {
-                let near = nearest(to: name, in: known.map(\.name), countMax: 1).first.map { "; did you mean \($0)?" } ?? ""
+                let near =
+                    nearest(to: name, in: known.map(\.name), countMax: 1).first.map { "; did you mean \($0)?" } ?? ""
                 throw ServiceStartError(
                     .usage, "--ablate \(name): is not one of \(known.map(\.name).joined(separator: ", "))\(near)")
             }
@@ -103,7 +106,8 @@ struct WorldFactory {
                 .unfitImage, "\(image.name): has no symbol \(name); a kernel with CONFIG_DYNAMIC_FTRACE is needed")
         } catch {
             throw ServiceStartError(
-                .unfitImage, "\(image.name): has no call sites of ftrace; a kernel with CONFIG_DYNAMIC_FTRACE is needed")
+                .unfitImage, "\(image.name): has no call sites of ftrace; a kernel with CONFIG_DYNAMIC_FTRACE is needed"
+            )
         }
     }
 }

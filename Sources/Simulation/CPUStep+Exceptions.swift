@@ -51,7 +51,9 @@ extension CPUStep {
         let flagsAreHavoc = cpu.state.context.flagsAreHavoc
         let budget = cpu.state.context.walkBudget
         guard let regs = KernelEntry.enter(&cpu.state, on: stack, leavesGap: leavesGap, machine) else { return nil }
-        return ExceptionContext(kind: kind(regs), regs: regs, flagsAreHavoc: flagsAreHavoc, walkBudget: budget)
+        return ExceptionContext(
+            kind: kind(regs), regs: regs, flagsAreHavoc: flagsAreHavoc, walkBudget: budget,
+            lastIndirectTarget: cpu.state.context.lastIndirectTarget)
     }
 
     /// One step of the handler routine in the innermost context.
@@ -164,6 +166,7 @@ extension CPUStep {
         }
         KernelEntry.leave(&cpu.state, context.regs, flagsAreHavoc: context.flagsAreHavoc, machine)
         cpu.state.context.walkBudget = context.walkBudget
+        cpu.state.context.lastIndirectTarget = context.lastIndirectTarget
         kernel.text.serialize(cpu: cpu.index, frontEnd: &cpu.state.frontEnd)
         // Any IRET ends the masking of NMIs (SDM vol. 3, 6.7.1).
         cpu.nmiMasked = false

@@ -134,7 +134,7 @@ extension CPUStep {
         if cpu.needsReschedule { flags.insert(.needResched) }
         let entry = TraceEntry(
             nanoseconds: kernel.nanoseconds, ip: VirtualAddress(registers[RegisterNumber.di]),
-            parent: VirtualAddress(registers[RegisterNumber.si]), pid: Int32(kernel.scheduler[cpu.task].pid), comm: kernel.comms[cpu.task],
+            parent: kernel.callers.shown(registers[RegisterNumber.si], inNMI: flags.contains(.nmi)), pid: Int32(kernel.scheduler[cpu.task].pid), comm: kernel.comms[cpu.task],
             flags: flags, preemptCount: 0)
         if viaList {
             _ = kernel.ftrace.opsListFunction(cpu: cpu.index, entry: entry)

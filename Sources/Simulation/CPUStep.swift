@@ -122,7 +122,7 @@ struct CPUStep {
                 at: address, cpu: cpu.index, frontEnd: &cpu.state.frontEnd, choice: choice, kernel.environment.decoder)
         if let (invariant, message) = checkFetch(bytes, address, &kernel) {
             // A return or an indirect branch into the middle of an instruction: the walk has lost its way (rule 6).
-            if address == cpu.state.lastIndirectTarget, kernel.array.locationCovering(address).map({ $0.offset > 0 }) == true {
+            if address == cpu.state.context.lastIndirectTarget, kernel.array.locationCovering(address).map({ $0.offset > 0 }) == true {
                 unwind(&cpu, &kernel, .undefinedOpcode)
             } else {
                 kernel.violate(invariant, message, cpu: cpu.index, address: address)
@@ -162,7 +162,7 @@ struct CPUStep {
 
     /// RIP points to nothing. In the module area that is freed text; elsewhere the walk went astray.
     private func fetchedNothing(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState, _ address: UInt64) {
-        let isAstray = address == cpu.state.lastIndirectTarget && !kernel.text.wasMapped(address)
+        let isAstray = address == cpu.state.context.lastIndirectTarget && !kernel.text.wasMapped(address)
         if address >= MachineAccess.moduleBase, address < Sentinel.taskTop, !isAstray {
             kernel.verdict.count(.noFreedText)
             kernel.violate(.noFreedText, "execution at an address that holds no text", cpu: cpu.index, address: address)

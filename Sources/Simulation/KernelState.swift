@@ -32,6 +32,33 @@ public struct UpdateTicket: Sendable, Hashable {
     }
 }
 
+/// The kernel functions that stand below a walk's first function: a walk begins behind a return address that no text
+/// holds, and a kernel thread's function has ret_from_fork() there, an interrupt's its entry code.
+struct WalkCallers: Sendable {
+    let task: VirtualAddress?
+    let interrupt: VirtualAddress?
+    let nmi: VirtualAddress?
+
+    init(_ image: KernelImage) {
+        func first(_ names: [String]) -> VirtualAddress? {
+            names.lazy.compactMap { image.symbols.address(of: $0) }.first
+        }
+        task = first(["ret_from_fork", "ret_from_fork_asm"])
+        interrupt = first(["asm_sysvec_apic_timer_interrupt", "asm_common_interrupt", "common_interrupt"])
+        nmi = first(["asm_exc_nmi", "exc_nmi"])
+    }
+
+    /// `parent`, or the function that stands for it.
+    func shown(_ parent: UInt64, inNMI: Bool) -> VirtualAddress {
+        let address = VirtualAddress(parent)
+        return switch parent {
+        case Sentinel.taskTop: task ?? address
+        case Sentinel.contextTop: (inNMI ? nmi : interrupt) ?? address
+        default: address
+        }
+    }
+}
+
 /// What the simulator does at an address.
 enum ServedKind: Sendable, Hashable {
     case schedule, preempt, unwind, functionTraceCall, opsListFunction
@@ -81,6 +108,8 @@ public struct KernelState: Sendable {
     /// Per CPU: its do_sync_core() has begun and not yet acknowledged.
     var syncInHand: [Bool]
     var patcher: PatcherTask
+    /// Who the trace says called a walk's first function: the kernel's own lowest frames, where the image has them.
+    let callers: WalkCallers
     /// Where the simulator acts in the text's place.
     let served: [UInt64: ServedKind]
     /// Running sums of the workload's weights.
@@ -102,6 +131,7 @@ public struct KernelState: Sendable {
         served: [UInt64: ServedKind], tasks: [Task], patcherTask: Int
     ) {
         self.served = served
+        callers = WalkCallers(image)
         comms = tasks.map { TaskComm($0.comm) }
         rates = TurnRates(configuration)
         var sum = 0

@@ -21,6 +21,8 @@ struct ExceptionContext: Sendable {
     let flagsAreHavoc: Bool
     /// The interrupted walk's budget.
     let walkBudget: Int
+    /// Where the interrupted walk's last indirect branch went.
+    let lastIndirectTarget: UInt64
     /// The handler is through; the next step is IRET.
     var isFinished = false
 

@@ -83,7 +83,9 @@ struct History: Sendable {
 
     /// The world as it was before turn `number`, taken again from the nearest snapshot; nil before the first.
     func world(beforeTurn number: UInt64, _ taker: DeterministicReplay) -> World? {
-        guard let segment = segments.last(where: { $0.firstTurn <= number }), number <= segment.endTurn else { return nil }
+        guard let segment = segments.last(where: { $0.firstTurn <= number }), number <= segment.endTurn else {
+            return nil
+        }
         var world = segment.base
         taker.take(
             segment.turns.prefix(Int(number - segment.firstTurn)), segment.inputs, on: &world)

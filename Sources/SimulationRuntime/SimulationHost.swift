@@ -34,6 +34,9 @@ public actor SimulationHost {
     private var resting: [SimulatedCPU]?
     /// People asked for rest; a violation keeps the world at rest as well.
     public private(set) var isPaused = true
+    /// Somebody brings the world to rest, works on it or starts it; others wait their turn.
+    private var isHeld = false
+    private var holders: [CheckedContinuation<Void, Never>] = []
     private let seeded: SeededDriver
     private let cache: DecodeCache
 
@@ -101,18 +104,35 @@ public actor SimulationHost {
 
     // MARK: Running and resting
 
+    /// Waits until nobody else works on the world at rest. The actor alone is not enough: it lets others in at each await.
+    private func hold() async {
+        if !isHeld {
+            isHeld = true
+            return
+        }
+        await withCheckedContinuation { holders.append($0) }
+    }
+
+    private func release() {
+        if holders.isEmpty { isHeld = false } else { holders.removeFirst().resume() }
+    }
+
     private func kick(_ cpus: [Int]) async {
         for cpu in cpus where live.indices.contains(cpu) { await live[cpu].wake() }
     }
 
     public func resume() async throws(SimulationHostError) {
         if let violation = withKernel({ $0.verdict.violation }) { throw .stopped(violation) }
+        await hold()
+        defer { release() }
         isPaused = false
         await start()
     }
 
     /// Returns when all CPUs stand at an instruction boundary.
     public func pause() async {
+        await hold()
+        defer { release() }
         isPaused = true
         await rest()
     }
@@ -156,12 +176,14 @@ public actor SimulationHost {
             for cpu in live { if let state = await cpu.detach() { cpus.append(state) } }
         case .deterministic: cpus = await loop!.detach()
         }
-        // Another call may have brought the world to rest while this one waited.
-        if resting == nil, cpus.count == configuration.cpuCount { resting = cpus }
+        precondition(cpus.count == configuration.cpuCount, "every CPU hands its state back")
+        resting = cpus
     }
 
     /// Runs `body` on the whole world, at rest for as long as it takes.
     public func withWorld<Result: Sendable>(_ body: @Sendable (borrowing World) -> Result) async -> Result {
+        await hold()
+        defer { release() }
         await rest()
         let result = body(present())
         if !isPaused { await start() }
@@ -186,6 +208,9 @@ public actor SimulationHost {
     /// Takes a snapshot where one is due: what a replay and a step back start from.
     public func snapshotIfDue() async {
         guard shared.withLock({ $0.history.needsSnapshot }) else { return }
+        await hold()
+        defer { release() }
+        guard shared.withLock({ $0.history.needsSnapshot }) else { return }
         await rest()
         let world = present()
         shared.withLock { $0.history.snapshot(world) }
@@ -198,6 +223,8 @@ public actor SimulationHost {
     public func step(cpu: Int?, count: Int, shown: Int) async throws(SimulationHostError) -> [StepDescription] {
         guard isPaused else { throw .notPaused }
         if let cpu, !(0..<configuration.cpuCount).contains(cpu) { throw .noSuchCPU(cpu) }
+        await hold()
+        defer { release() }
         await rest()
         var world = present()
         var descriptions: [StepDescription] = []
@@ -228,6 +255,8 @@ public actor SimulationHost {
     /// Goes `count` turns back by taking the recorded ones again from the nearest snapshot.
     public func stepBack(count: Int) async throws(SimulationHostError) {
         guard isPaused else { throw .notPaused }
+        await hold()
+        defer { release() }
         await rest()
         let now = withKernel { $0.turn }
         let history = shared.withLock { $0.history }
@@ -259,6 +288,8 @@ public actor SimulationHost {
 
     /// Stops for good.
     public func stop() async {
+        await hold()
+        defer { release() }
         isPaused = true
         await rest()
         let waiters = shared.withLock { shared in

@@ -40,7 +40,8 @@ public struct ListeningSocket: Sendable {
     public init(path: String, mode: UInt32 = 0o666) throws(ListeningError) {
         var address = try unixAddress(path)
         try Self.removeStale(path, &address)
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        let descriptor = socket(
+            AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { throw .system(call: "socket", path: path, errno: errno) }
         if let failed = Self.bindAndListen(descriptor, path, &address, mode) {
             let cause = errno

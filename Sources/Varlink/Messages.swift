@@ -80,10 +80,11 @@ struct ReplyHead: Decodable {
     let continues: Bool?
 }
 
-/// Says what a JSON decoder found wrong: the member's path (without `skipping` leading ones), and a sentence.
-func explain(_ error: DecodingError, skipping: Int) -> (path: String, message: String) {
+/// Says what a JSON decoder found wrong: the member's path within the parameters, or within the message, and a sentence.
+func explain(_ error: DecodingError) -> (path: String, message: String) {
     func path(_ keys: [any CodingKey]) -> String {
-        keys.dropFirst(skipping).map(\.stringValue).joined(separator: ".")
+        let names = keys.map(\.stringValue)
+        return (names.first == "parameters" && names.count > 1 ? names[1...] : names[...]).joined(separator: ".")
     }
     switch error {
     case .keyNotFound(let key, let context):

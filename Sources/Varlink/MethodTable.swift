@@ -69,7 +69,8 @@ struct MethodTable: Sendable {
         var texts = ["org.varlink.service": serviceDescription]
         for interface in interfaces { texts[interface.description.name] = interface.text }
         let described = texts
-        let getInfo = VarlinkMethod("org.varlink.service.GetInfo", parameters: NoParameters.self, reply: Info.self) { _, _ in
+        let getInfo = VarlinkMethod("org.varlink.service.GetInfo", parameters: NoParameters.self, reply: Info.self) {
+            _, _ in
             Info(
                 vendor: product.vendor, product: product.product, version: product.version, url: product.url,
                 interfaces: names)

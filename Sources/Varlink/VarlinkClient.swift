@@ -122,7 +122,7 @@ public final class VarlinkClient {
         } catch let error as VarlinkClientError {
             throw error
         } catch let error as DecodingError {
-            let (path, message) = explain(error, skipping: 1)
+            let (path, message) = explain(error)
             throw .notAReply("\(path): \(message)")
         } catch {
             throw .notAReply("\(error)")

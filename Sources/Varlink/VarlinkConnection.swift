@@ -162,9 +162,10 @@ actor VarlinkConnection {
     private func startNext() {
         guard phase == .open, current == nil, !pending.isEmpty, let owner else { return }
         let frame = pending.removeFirst()
-        current = Task {
+        // Not in this actor's context: only the end of the call is its business.
+        current = Task.detached(executorPreference: CallExecutor.shared) {
             let outcome = await owner.answer(frame, on: self)
-            self.finished(outcome)
+            await self.finished(outcome)
         }
     }
 

@@ -14,7 +14,8 @@ public struct VarlinkError: Error, Sendable {
     public init(name: String, parameters: some Encodable) {
         self.name = name
         // Parameters are strings and integers of this program's own making; an error without any is the worst outcome.
-        frame = (try? makeEncoder().encode(Message(error: name, parameters: parameters)))
+        frame =
+            (try? makeEncoder().encode(Message(error: name, parameters: parameters)))
             ?? Data("{\"error\":\"\(name)\"}".utf8)
     }
 

@@ -31,7 +31,7 @@ public struct VarlinkMethod: Sendable {
             do {
                 body = try JSONDecoder().decode(CallBody<Parameters>.self, from: context.frame)
             } catch let error as DecodingError {
-                let (path, message) = explain(error, skipping: 1)
+                let (path, message) = explain(error)
                 throw VarlinkError.invalidParameter(path, message)
             }
             let last = try await handler(body.parameters, VarlinkReplies(context: context))

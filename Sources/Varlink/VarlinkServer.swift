@@ -152,10 +152,14 @@ extension VarlinkServer: ConnectionOwner {
     func answer(_ frame: Data, on connection: VarlinkConnection) async -> CallOutcome {
         let started = DispatchTime.now().uptimeNanoseconds
         let head: CallHead
+        // The decoder looks into strings only when it is asked for them.
+        guard String(validating: frame, as: UTF8.self) != nil else {
+            return .fatal(errors.malformedCall("is not UTF-8 text"))
+        }
         do {
             head = try JSONDecoder().decode(CallHead.self, from: frame)
         } catch let error as DecodingError {
-            let (path, message) = explain(error, skipping: 0)
+            let (path, message) = explain(error)
             return .fatal(errors.malformedCall(path.isEmpty ? message : "\(path): \(message)"))
         } catch {
             return .fatal(errors.malformedCall("\(error)"))

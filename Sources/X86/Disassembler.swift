@@ -64,7 +64,10 @@ public struct Disassembler: Sendable {
                     $0, &raw, operands.baseAddress, raw.operand_count_visible, &buffer, buffer.count,
                     address.rawValue, nil)
             }
-            let text = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            var text = Self.text(buffer)
+            if raw.mnemonic == ZYDIS_MNEMONIC_NOP, raw.operand_count_visible > 0 {
+                text = longNop(raw, operands.baseAddress!, address)
+            }
             var target: VirtualAddress?
             if raw.operand_count_visible > 0, operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE,
                 operands[0].imm.is_relative != 0
@@ -74,5 +77,28 @@ public struct Disassembler: Sendable {
             return DisassembledLine(
                 address: address, bytes: Array(bytes.prefix(Int(raw.length))), text: text, target: target)
         }
+    }
+
+    private static func text(_ buffer: [CChar]) -> String {
+        String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// `nopl 0x0(%rax,%rax,1)`: Zydis shows the register that 0F 1F's ModRM byte also encodes, nobody else does.
+    private func longNop(
+        _ raw: ZydisDecodedInstruction, _ operands: UnsafePointer<ZydisDecodedOperand>, _ address: VirtualAddress
+    ) -> String {
+        let index = (0..<Int(raw.operand_count_visible)).first { operands[$0].type == ZYDIS_OPERAND_TYPE_MEMORY }
+        guard let index else { return "nop" }
+        var instruction = raw
+        var buffer = [CChar](repeating: 0, count: Self.textMax)
+        _ = withUnsafePointer(to: formatter) {
+            ZydisFormatterFormatOperand(
+                $0, &instruction, operands + index, &buffer, buffer.count, address.rawValue, nil)
+        }
+        let suffix = raw.operand_width == 16 ? "w" : raw.operand_width == 64 ? "q" : "l"
+        let operand = Self.text(buffer)
+        // A displacement of zero that is encoded is what tells one NOP's length from another's.
+        let isZero = raw.raw.disp.size > 0 && raw.raw.disp.value == 0
+        return "nop\(suffix) \(isZero && operand.first == "(" ? "0x0" : "")\(operand)"
     }
 }

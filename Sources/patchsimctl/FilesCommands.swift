@@ -18,7 +18,9 @@ struct FilesList: ParsableCommand {
             try session.call(ListFiles.self, .init(path: path)) { reply in
                 var table = TextTable([("", .left), ("", .left)])
                 for entry in reply.entries {
-                    table.add([(entry.directory ? "d" : "-") + entry.permissions, entry.name + (entry.directory ? "/" : "")])
+                    table.add([
+                        (entry.directory ? "d" : "-") + entry.permissions, entry.name + (entry.directory ? "/" : ""),
+                    ])
                 }
                 Output.write(table.text)
             }

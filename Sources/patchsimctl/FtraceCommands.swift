@@ -45,7 +45,9 @@ struct FtraceList: ParsableCommand {
     func run() throws {
         try Session.run("ftrace list", options) { session in
             try session.stream(ListSites.self, .init(glob: glob)) { reply, isFirst in
-                if isFirst, !reply.sites.isEmpty { Output.line("SITE                BYTES           STATE  TRAPS  FUNCTION") }
+                if isFirst, !reply.sites.isEmpty {
+                    Output.line("SITE                BYTES           STATE  TRAPS  FUNCTION")
+                }
                 Output.write(reply.sites.map(siteLine).joined())
             }
         }
@@ -54,7 +56,8 @@ struct FtraceList: ParsableCommand {
     /// Columns of fixed width: the list is shown while it comes.
     private func siteLine(_ site: FtraceSite) -> String {
         let bytes = (Wire.bytes(site.bytes) ?? []).map { Wire.bytes([$0]) }.joined(separator: " ")
-        return "\(padded(site.address, 18))  \(padded(bytes, 14))  \(padded(site.state, 5))  \(padded("\(site.traps)", -5))  "
+        return
+            "\(padded(site.address, 18))  \(padded(bytes, 14))  \(padded(site.state, 5))  \(padded("\(site.traps)", -5))  "
             + visible(site.function) + (site.target.map { " -> \(visible($0))" } ?? "") + "\n"
     }
 }

@@ -2,13 +2,16 @@ internal import ArgumentParser
 
 /// What every command takes.
 struct GlobalOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The daemon's socket. A private daemon is started only without this.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("The daemon's socket. A private daemon is started only without this.", valueName: "path"))
     var socket: String?
 
     @Flag(help: "Print each reply as one line of JSON.")
     var json = false
 
-    @Option(help: ArgumentHelp("Private daemon: \"builtin\", or the path of a vmlinux or vmlinuz.", valueName: "builtin|path"))
+    @Option(
+        help: ArgumentHelp(
+            "Private daemon: \"builtin\", or the path of a vmlinux or vmlinuz.", valueName: "builtin|path"))
     var kernel: String?
 
     @Option(help: "Private daemon: simulated CPUs.")
@@ -43,9 +46,10 @@ struct GlobalOptions: ParsableArguments {
             ("--driver", driver), ("--fetch-model", fetchModel), ("--ablate", ablate),
         ]
         // With `=`, so that a value that begins with a dash stays a value.
-        return ["--log-target=stderr", "--log-level=warning"] + options.compactMap { name, value in
-            value.map { "\(name)=\($0)" }
-        }
+        return ["--log-target=stderr", "--log-level=warning"]
+            + options.compactMap { name, value in
+                value.map { "\(name)=\($0)" }
+            }
     }
 
     /// ArgumentParser wants the options of a command behind its name. Global ones may stand anywhere before a `--`, so they

@@ -77,13 +77,16 @@ struct CPUsCommand: ParsableCommand {
         try Session.run("cpus", options) { session in
             try session.call(ListCPUs.self, Nothing()) { reply in
                 var table = TextTable([
-                    ("CPU", .right), ("STATE", .left), ("PID", .right), ("COMM", .left), ("CONTEXT", .left), ("IF", .left),
+                    ("CPU", .right), ("STATE", .left), ("PID", .right), ("COMM", .left), ("CONTEXT", .left),
+                    ("IF", .left),
                     ("RETIRED", .right), ("TRAPS", .right), ("IP", .left), ("SYMBOL", .left),
                 ])
                 for cpu in reply.cpus {
                     table.add([
-                        "\(cpu.index)", cpu.state, cpu.pid.map { "\($0)" } ?? "-", cpu.comm ?? "-", cpu.context.rawValue,
-                        cpu.interruptsEnabled ? "on" : "off", grouped(cpu.retired), grouped(cpu.traps), cpu.ip, cpu.symbol,
+                        "\(cpu.index)", cpu.state, cpu.pid.map { "\($0)" } ?? "-", cpu.comm ?? "-",
+                        cpu.context.rawValue,
+                        cpu.interruptsEnabled ? "on" : "off", grouped(cpu.retired), grouped(cpu.traps), cpu.ip,
+                        cpu.symbol,
                     ])
                 }
                 Output.write(table.text)

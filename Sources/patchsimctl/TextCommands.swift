@@ -78,7 +78,9 @@ struct ReadCommand: ParsableCommand {
                 var text = ""
                 for offset in stride(from: 0, to: bytes.count, by: Self.bytesInLine) {
                     let line = bytes[offset..<min(offset + Self.bytesInLine, bytes.count)]
-                    text += Wire.address(start &+ UInt64(offset)) + " " + line.map { " " + Wire.bytes([$0]) }.joined() + "\n"
+                    text +=
+                        Wire.address(start &+ UInt64(offset)) + " " + line.map { " " + Wire.bytes([$0]) }.joined()
+                        + "\n"
                 }
                 Output.write(text)
             }

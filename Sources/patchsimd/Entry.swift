@@ -48,7 +48,8 @@ struct Patchsimd: AsyncParsableCommand {
     @Option(help: "Which bytes a CPU may still fetch.")
     var fetchModel: FetchModelName?
 
-    @Option(help: ArgumentHelp("Steps of the patching protocol to leave out, with commas: sync1,sync2", valueName: "list"))
+    @Option(
+        help: ArgumentHelp("Steps of the patching protocol to leave out, with commas: sync1,sync2", valueName: "list"))
     var ablate: String?
 
     @Option(help: "Where log entries go. Default: the journal in a unit, stderr else.")

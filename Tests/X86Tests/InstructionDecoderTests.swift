@@ -90,7 +90,9 @@ struct InstructionDecoderTests {
         let lines = Disassembler(mode: .x86_64).disassemble(
             [0x48, 0x81, 0xec, 0xa8, 0, 0, 0, 0xe8, 0xfb, 0, 0, 0], at: VirtualAddress(0xffff_ffff_c020_1000), linesMax: 8)
         #expect(lines.count == 2)
-        #expect(lines[0].text == "sub $0xA8, %rsp" || lines[0].text == "sub $0xa8, %rsp")
+        #expect(lines[0].text == "sub $0xa8, %rsp")
+        let nop = Disassembler(mode: .x86_64).disassemble(InstructionBytes.nop5.bytes, at: VirtualAddress(0), linesMax: 1)
+        #expect(nop.first?.text == "nopl 0x0(%rax,%rax,1)")
         #expect(lines[1].target == VirtualAddress(0xffff_ffff_c020_1107))
     }
 }
