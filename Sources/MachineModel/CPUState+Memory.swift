@@ -26,6 +26,7 @@ extension CPUState {
     private mutating func loadSlowly(
         _ address: UInt64, _ count: Int, _ machine: borrowing MachineAccess, _ trap: inout Trap
     ) -> Loaded {
+        if let loaded = loadImage(address, count, machine) { return loaded }
         var loaded = Loaded(value: 0, isHavoc: false)
         for index in 0..<count {
             let place = address &+ UInt64(index)
@@ -37,6 +38,18 @@ extension CPUState {
             loaded.isHavoc = loaded.isHavoc || isHavoc
         }
         return loaded
+    }
+
+    /// A load inside one page of the image's data that has its bytes and no copy of this task's.
+    private func loadImage(_ address: UInt64, _ count: Int, _ machine: borrowing MachineAccess) -> Loaded? {
+        if perCPU.contains(address, 1) || nmiStack.contains(address, 1) { return nil }
+        guard let region = machine.environment.region(address), let bytes = region.bytes else { return nil }
+        let offset = address &- region.address
+        let inPage = address & (GuestMemory.pageSize - 1)
+        guard offset &+ 8 <= region.size, inPage &+ UInt64(count) <= GuestMemory.pageSize else { return nil }
+        if !context.memory.overlay.isEmpty, context.memory.overlay[address / GuestMemory.pageSize] != nil { return nil }
+        let word = bytes.bytes.loadUnaligned(fromByteOffset: Int(offset), as: UInt64.self)
+        return Loaded(value: word & PrivateRegion.mask(count), isHavoc: false)
     }
 
     private func loadByte(
@@ -135,20 +148,26 @@ extension CPUState {
         } else if nmiStack.contains(address, count) {
             nmiStack.store(address, value, count, isHavoc: isHavoc)
         } else {
-            for index in 0..<count {
-                let place = address &+ UInt64(index)
-                let page = place / GuestMemory.pageSize
-                if context.memory.overlay[page] == nil {
-                    if context.memory.overlay.count >= GuestMemory.overlayPagesMax {
-                        context.memory.overlay.removeAll(keepingCapacity: true)
-                    }
-                    context.memory.overlay[page] = PrivateRegion(
-                        base: page * GuestMemory.pageSize, size: Int(GuestMemory.pageSize))
-                }
-                context.memory.overlay[page]!.store(
-                    place, UInt64(UInt8(truncatingIfNeeded: value >> UInt64(index * 8))), 1, isHavoc: isHavoc)
+            let inPage = Int(address & (GuestMemory.pageSize - 1))
+            let first = min(count, Int(GuestMemory.pageSize) - inPage)
+            storeInPage(address, value, first, isHavoc)
+            if first < count {
+                storeInPage(address &+ UInt64(first), value >> UInt64(first * 8), count - first, isHavoc)
             }
         }
+    }
+
+    /// A store to the task's copy of one page of the image.
+    private mutating func storeInPage(_ address: UInt64, _ value: UInt64, _ count: Int, _ isHavoc: Bool) {
+        let page = address / GuestMemory.pageSize
+        if context.memory.overlay[page] == nil {
+            if context.memory.overlay.count >= GuestMemory.overlayPagesMax {
+                context.memory.overlay.removeAll(keepingCapacity: true)
+            }
+            context.memory.overlay[page] = PrivateRegion(
+                base: page * GuestMemory.pageSize, size: Int(GuestMemory.pageSize))
+        }
+        context.memory.overlay[page]!.store(address, value, count, isHavoc: isHavoc)
     }
 
     // MARK: For the kernel's entry code and routines

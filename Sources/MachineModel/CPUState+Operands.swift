@@ -47,27 +47,27 @@ extension CPUState {
 
     /// Base + index * scale + displacement, and whether it derives from havoc. `next` is RIP behind the instruction.
     @inline(__always)
-    func effectiveAddress(_ instruction: Instruction, next: UInt64) -> (address: UInt64, isHavoc: Bool) {
-        var address = UInt64(bitPattern: Int64(instruction.displacement))
+    func effectiveAddress(_ instruction: UnsafePointer<Instruction>, next: UInt64) -> (address: UInt64, isHavoc: Bool) {
+        var address = UInt64(bitPattern: Int64(instruction.pointee.displacement))
         var havoc = false
-        if instruction.base == Instruction.instructionPointer {
+        if instruction.pointee.base == Instruction.instructionPointer {
             address &+= next
-        } else if instruction.base != Instruction.noRegister {
-            address &+= context.registers[Int(instruction.base) & 15]
-            havoc = isHavoc(instruction.base)
+        } else if instruction.pointee.base != Instruction.noRegister {
+            address &+= context.registers[Int(instruction.pointee.base) & 15]
+            havoc = isHavoc(instruction.pointee.base)
         }
-        if instruction.index != Instruction.noRegister {
-            address &+= context.registers[Int(instruction.index) & 15] << UInt64(instruction.scale)
-            havoc = havoc || isHavoc(instruction.index)
+        if instruction.pointee.index != Instruction.noRegister {
+            address &+= context.registers[Int(instruction.pointee.index) & 15] << UInt64(instruction.pointee.scale)
+            havoc = havoc || isHavoc(instruction.pointee.index)
         }
         return (address, havoc)
     }
 
     /// The address that a memory access uses: rule 1 sends havoc'd ones into the task's arena.
     @inline(__always)
-    mutating func accessAddress(_ instruction: Instruction, next: UInt64) -> UInt64 {
+    mutating func accessAddress(_ instruction: UnsafePointer<Instruction>, next: UInt64) -> UInt64 {
         var (address, havoc) = effectiveAddress(instruction, next: next)
-        if instruction.usesGS { address &+= gsBase }
+        if instruction.pointee.usesGS { address &+= gsBase }
         if havoc {
             counts.havoc.addresses += 1
             address = arenaAddress(address)
@@ -86,44 +86,44 @@ extension CPUState {
     /// The source operand, sign-extended where it is an immediate.
     @inline(__always)
     mutating func source(
-        _ instruction: Instruction, _ size: Int, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+        _ instruction: UnsafePointer<Instruction>, _ size: Int, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
     ) -> Loaded {
-        switch instruction.sourceKind {
+        switch instruction.pointee.sourceKind {
         case .register:
-            return Loaded(value: register(instruction.source, size), isHavoc: isHavoc(instruction.source))
+            return Loaded(value: register(instruction.pointee.source, size), isHavoc: isHavoc(instruction.pointee.source))
         case .memory:
             return load(accessAddress(instruction, next: next), size, machine, &trap)
         case .immediate, .none:
             return Loaded(
-                value: UInt64(bitPattern: instruction.immediate) & PrivateRegion.mask(size), isHavoc: false)
+                value: UInt64(bitPattern: instruction.pointee.immediate) & PrivateRegion.mask(size), isHavoc: false)
         }
     }
 
     /// The destination operand's present value, and its address where it is memory.
     @inline(__always)
     mutating func destination(
-        _ instruction: Instruction, _ size: Int, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+        _ instruction: UnsafePointer<Instruction>, _ size: Int, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
     ) -> (loaded: Loaded, address: UInt64) {
-        if instruction.destinationKind == .memory {
+        if instruction.pointee.destinationKind == .memory {
             let address = accessAddress(instruction, next: next)
             return (load(address, size, machine, &trap), address)
         }
         return (
-            Loaded(value: register(instruction.destination, size), isHavoc: isHavoc(instruction.destination)), 0
+            Loaded(value: register(instruction.pointee.destination, size), isHavoc: isHavoc(instruction.pointee.destination)), 0
         )
     }
 
     /// Writes a result to the destination; a fault leaves everything as it was.
     @inline(__always)
     mutating func setDestination(
-        _ instruction: Instruction, _ address: UInt64, _ value: UInt64, _ size: Int, isHavoc: Bool,
+        _ instruction: UnsafePointer<Instruction>, _ address: UInt64, _ value: UInt64, _ size: Int, isHavoc: Bool,
         _ machine: borrowing MachineAccess, _ trap: inout Trap
     ) {
-        if instruction.destinationKind == .memory {
+        if instruction.pointee.destinationKind == .memory {
             guard checkStore(address, size, machine, &trap) else { return }
             store(address, value, size, isHavoc: isHavoc)
         } else {
-            setRegister(instruction.destination, value, size, isHavoc: isHavoc)
+            setRegister(instruction.pointee.destination, value, size, isHavoc: isHavoc)
         }
     }
 

@@ -9,12 +9,8 @@ public final class DecodeCache {
     private let addresses: UnsafeMutablePointer<UInt64>
     private let instructions: UnsafeMutablePointer<Instruction>
     /// Instructions of patchable text by their bytes, which decide alone how they decode.
-    private var patched: [Patched?]
-
-    private struct Patched {
-        let bytes: InstructionBytes
-        let instruction: Instruction
-    }
+    private let patchedBytes: UnsafeMutablePointer<InstructionBytes>
+    private let patched: UnsafeMutablePointer<Instruction>
 
     /// Entries for patchable text; a power of two.
     static let patchedCapacity = 1 << 12
@@ -25,43 +21,62 @@ public final class DecodeCache {
         addresses.initialize(repeating: 0, count: Self.capacity)
         instructions = .allocate(capacity: Self.capacity)
         instructions.initialize(repeating: Instruction(), count: Self.capacity)
-        patched = Array(repeating: nil, count: Self.patchedCapacity)
+        patchedBytes = .allocate(capacity: Self.patchedCapacity)
+        patchedBytes.initialize(repeating: InstructionBytes([]), count: Self.patchedCapacity)
+        patched = .allocate(capacity: Self.patchedCapacity)
+        patched.initialize(repeating: Instruction(), count: Self.patchedCapacity)
     }
 
     /// The instruction that starts `bytes`, as fetched through a CPU's view; nil where none decodes.
-    public func instruction(of bytes: InstructionBytes, at address: UInt64) -> Instruction? {
+    ///
+    /// The pointer is good until the next call.
+    @inline(__always)
+    public func instruction(of bytes: InstructionBytes, at address: UInt64) -> UnsafePointer<Instruction>? {
         let slot = Int(truncatingIfNeeded: address ^ address >> 12) & (Self.patchedCapacity - 1)
-        if let hit = patched[slot], hit.bytes == bytes { return hit.instruction }
+        if bytes.count > 0, patchedBytes[slot] == bytes { return UnsafePointer(patched + slot) }
+        return decode(bytes, slot)
+    }
+
+    @inline(never)
+    private func decode(_ bytes: InstructionBytes, _ slot: Int) -> UnsafePointer<Instruction>? {
         guard let instruction = environment.decoder.decode(bytes) else { return nil }
-        patched[slot] = Patched(bytes: bytes, instruction: instruction)
-        return instruction
+        patchedBytes[slot] = bytes
+        patched[slot] = instruction
+        return UnsafePointer(patched + slot)
     }
 
     deinit {
         addresses.deallocate()
         instructions.deallocate()
+        patchedBytes.deallocate()
+        patched.deallocate()
     }
 
     /// The instruction at `address`; nil where it must be fetched through the CPU's own view of the shared text.
     @inline(__always)
-    func instruction(at address: UInt64) -> Instruction? {
+    func instruction(at address: UInt64) -> UnsafePointer<Instruction>? {
         let slot = Int(truncatingIfNeeded: address ^ (address >> 15)) & (Self.capacity - 1)
-        if addresses[slot] == address { return instructions[slot] }
+        if addresses[slot] == address {
+            return instructions[slot].length != 0 ? UnsafePointer(instructions + slot) : nil
+        }
         return fill(address, slot)
     }
 
     @inline(never)
-    private func fill(_ address: UInt64, _ slot: Int) -> Instruction? {
+    private func fill(_ address: UInt64, _ slot: Int) -> UnsafePointer<Instruction>? {
         let text = environment.text
-        guard text.contains(address), !environment.isServed(address) else { return nil }
+        guard text.contains(address) else { return nil }
+        // A length of 0 stands for text that a CPU must fetch through its own view.
+        addresses[slot] = address
+        instructions[slot].length = 0
+        if environment.isServed(address) { return nil }
         let offset = Int(address &- text.address.rawValue)
         let window = UnsafeRawBufferPointer(
             rebasing: text.bytes[offset..<min(offset + InstructionBytes.lengthMax, text.bytes.count)])
         guard let instruction = environment.decoder.decode(window),
             !environment.isPatchable(address, count: Int(instruction.length))
         else { return nil }
-        addresses[slot] = address
         instructions[slot] = instruction
-        return instruction
+        return UnsafePointer(instructions + slot)
     }
 }

@@ -2,12 +2,12 @@ import X86
 
 /// Shifts, rotates, bit tests and scans.
 extension CPUState {
-    mutating func shift(_ i: Instruction, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
-        let size = Int(i.size)
+    mutating func shift(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+        let size = Int(i.pointee.size)
         let (left, address) = destination(i, size, next, machine, &trap)
         // The count is CL or an immediate, never memory.
-        let countHavoc = i.sourceKind == .register && isHavoc(i.source)
-        let raw = i.sourceKind == .register ? register(i.source, 1) : UInt64(bitPattern: i.immediate) & 0xff
+        let countHavoc = i.pointee.sourceKind == .register && isHavoc(i.pointee.source)
+        let raw = i.pointee.sourceKind == .register ? register(i.pointee.source, 1) : UInt64(bitPattern: i.pointee.immediate) & 0xff
         guard trap == .none else { return }
         let count = raw & (size == 8 ? 0x3f : 0x1f)
         let havoc = left.isHavoc || countHavoc
@@ -17,8 +17,8 @@ extension CPUState {
             note(Loaded(value: 0, isHavoc: havoc))
             return
         }
-        let (result, flags, kept) = Self.shifted(i.operation, left.value, count, size)
-        if i.destinationKind == .register, i.destination == UInt8(RegisterNumber.sp), havoc {
+        let (result, flags, kept) = Self.shifted(i.pointee.operation, left.value, count, size)
+        if i.pointee.destinationKind == .register, i.pointee.destination == UInt8(RegisterNumber.sp), havoc {
             trap = .havocStack
             return
         }
@@ -69,15 +69,15 @@ extension CPUState {
         return (result, flags, kept)
     }
 
-    mutating func bitTest(_ i: Instruction, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
-        let size = Int(i.size)
+    mutating func bitTest(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+        let size = Int(i.pointee.size)
         let offset = source(i, size, next, machine, &trap)
         guard trap == .none else { return }
         var address: UInt64 = 0
         var left: Loaded
-        if i.destinationKind == .memory {
+        if i.pointee.destinationKind == .memory {
             address = accessAddress(i, next: next)
-            if i.sourceKind == .register {
+            if i.pointee.sourceKind == .register {
                 // The offset reaches beyond the operand, in steps of its size.
                 let signed = Int64(bitPattern: Self.signExtend(offset.value, size))
                 address &+= UInt64(bitPattern: (signed >> Int64(size == 8 ? 6 : size == 4 ? 5 : 4)) * Int64(size))
@@ -85,13 +85,13 @@ extension CPUState {
             }
             left = load(address, size, machine, &trap)
         } else {
-            left = Loaded(value: register(i.destination, size), isHavoc: isHavoc(i.destination))
+            left = Loaded(value: register(i.pointee.destination, size), isHavoc: isHavoc(i.pointee.destination))
         }
         guard trap == .none else { return }
         let bit: UInt64 = 1 << (offset.value & UInt64(size * 8 - 1))
         let isSet = left.value & bit != 0
         let havoc = left.isHavoc || offset.isHavoc
-        switch i.operation {
+        switch i.pointee.operation {
         case .bitTestSet: setDestination(i, address, left.value | bit, size, isHavoc: havoc, machine, &trap)
         case .bitTestReset: setDestination(i, address, left.value & ~bit, size, isHavoc: havoc, machine, &trap)
         case .bitTestComplement: setDestination(i, address, left.value ^ bit, size, isHavoc: havoc, machine, &trap)
@@ -103,23 +103,23 @@ extension CPUState {
         note(Loaded(value: 0, isHavoc: havoc))
     }
 
-    mutating func bitScan(_ i: Instruction, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
-        let size = Int(i.size)
+    mutating func bitScan(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+        let size = Int(i.pointee.size)
         let loaded = source(i, size, next, machine, &trap)
         guard trap == .none else { return }
         let isZero = loaded.value == 0
-        switch i.operation {
+        switch i.pointee.operation {
         case .trailingZeroCount:
             let count = isZero ? UInt64(size * 8) : UInt64(loaded.value.trailingZeroBitCount)
-            setRegister(i.destination, count, size, isHavoc: loaded.isHavoc)
+            setRegister(i.pointee.destination, count, size, isHavoc: loaded.isHavoc)
             setStatus((count == 0 ? FlagBit.zero : 0) | (isZero ? FlagBit.carry : 0), isHavoc: loaded.isHavoc)
         default:
             // With a source of zero the destination keeps its value (AMD's manual; Intel leaves it undefined).
             if !isZero {
                 let place =
-                    i.operation == .bitScanForward
+                    i.pointee.operation == .bitScanForward
                     ? UInt64(loaded.value.trailingZeroBitCount) : UInt64(63 - loaded.value.leadingZeroBitCount)
-                setRegister(i.destination, place, size, isHavoc: loaded.isHavoc)
+                setRegister(i.pointee.destination, place, size, isHavoc: loaded.isHavoc)
             }
             setStatus(isZero ? FlagBit.zero : 0, isHavoc: loaded.isHavoc)
         }

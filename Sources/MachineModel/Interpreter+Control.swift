@@ -3,7 +3,7 @@ import X86
 /// Indirect branches, returns, string instructions, and havoc.
 extension CPUState {
     mutating func branchIndirect(
-        _ i: Instruction, _ next: UInt64, isCall: Bool, _ target: inout UInt64, _ machine: borrowing MachineAccess,
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, isCall: Bool, _ target: inout UInt64, _ machine: borrowing MachineAccess,
         _ trap: inout Trap
     ) {
         let (loaded, _) = destination(i, 8, next, machine, &trap)
@@ -26,7 +26,7 @@ extension CPUState {
     }
 
     mutating func ret(
-        _ i: Instruction, _ target: inout UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+        _ i: UnsafePointer<Instruction>, _ target: inout UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
     ) {
         let loaded = load(context.rsp, 8, machine, &trap)
         guard trap == .none else { return }
@@ -35,7 +35,7 @@ extension CPUState {
             return
         }
         context.rsp &+= 8
-        if i.destinationKind == .immediate { context.rsp &+= UInt64(bitPattern: i.immediate) }
+        if i.pointee.destinationKind == .immediate { context.rsp &+= UInt64(bitPattern: i.pointee.immediate) }
         target = loaded.value
         context.lastIndirectTarget = loaded.value
         note(loaded)
@@ -47,8 +47,8 @@ extension CPUState {
     private static let havocRepeatMask: UInt64 = 0x3f
 
     /// False where a repeated instruction is finished. A havoc'd count is first made small.
-    private mutating func hasIteration(_ i: Instruction) -> Bool {
-        guard i.isRepeated else { return true }
+    private mutating func hasIteration(_ i: UnsafePointer<Instruction>) -> Bool {
+        guard i.pointee.isRepeated else { return true }
         if isHavoc(UInt8(RegisterNumber.cx)) {
             context.registers[RegisterNumber.cx] &= Self.havocRepeatMask
             mark(RegisterNumber.cx, false)
@@ -57,8 +57,8 @@ extension CPUState {
     }
 
     /// Steps RCX; the instruction stands again until it reaches zero.
-    private mutating func endIteration(_ i: Instruction, _ target: inout UInt64) {
-        guard i.isRepeated else { return }
+    private mutating func endIteration(_ i: UnsafePointer<Instruction>, _ target: inout UInt64) {
+        guard i.pointee.isRepeated else { return }
         context.registers[RegisterNumber.cx] &-= 1
         if context.registers[RegisterNumber.cx] != 0 { target = context.rip }
     }
@@ -75,10 +75,10 @@ extension CPUState {
     }
 
     mutating func storeString(
-        _ i: Instruction, _ target: inout UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+        _ i: UnsafePointer<Instruction>, _ target: inout UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
     ) {
         guard hasIteration(i) else { return }
-        let size = Int(i.size)
+        let size = Int(i.pointee.size)
         let address = pointer(RegisterNumber.di)
         guard checkStore(address, size, machine, &trap) else { return }
         let ax = UInt8(RegisterNumber.ax)
@@ -89,10 +89,10 @@ extension CPUState {
     }
 
     mutating func moveString(
-        _ i: Instruction, _ target: inout UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+        _ i: UnsafePointer<Instruction>, _ target: inout UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
     ) {
         guard hasIteration(i) else { return }
-        let size = Int(i.size)
+        let size = Int(i.pointee.size)
         let loaded = load(pointer(RegisterNumber.si), size, machine, &trap)
         guard trap == .none else { return }
         let address = pointer(RegisterNumber.di)
@@ -107,15 +107,15 @@ extension CPUState {
     // MARK: Havoc
 
     /// An instruction without semantics: seeded arbitrary values in everything that it writes, marked as such.
-    mutating func havoc(_ i: Instruction, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func havoc(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
         // Rule 3.
-        guard i.writtenRegisters >> UInt16(RegisterNumber.sp) & 1 == 0 else {
+        guard i.pointee.writtenRegisters >> UInt16(RegisterNumber.sp) & 1 == 0 else {
             trap = .havocStack
             return
         }
-        if i.writtenMemorySize > 0 {
+        if i.pointee.writtenMemorySize > 0 {
             let address = accessAddress(i, next: next)
-            let size = Int(i.writtenMemorySize)
+            let size = Int(i.pointee.writtenMemorySize)
             guard checkStore(address, size, machine, &trap) else { return }
             var offset = 0
             while offset < size {
@@ -124,14 +124,14 @@ extension CPUState {
                 offset += length
             }
         }
-        var written = i.writtenRegisters
+        var written = i.pointee.writtenRegisters
         while written != 0 {
             let number = written.trailingZeroBitCount
             written &= written - 1
             context.registers[number] = SeededSource.arbitrary(context.source.next())
             mark(number, true)
         }
-        if i.writesFlags {
+        if i.pointee.writesFlags {
             context.rflags = context.rflags & ~FlagBit.status | context.source.next() & FlagBit.status
             context.flagsAreHavoc = true
         }

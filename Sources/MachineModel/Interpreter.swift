@@ -18,8 +18,14 @@ extension CPUState {
 
     /// Executes one instruction whose bytes this CPU has fetched.
     public mutating func execute(_ instruction: Instruction, _ machine: borrowing MachineAccess) -> Trap {
+        withUnsafePointer(to: instruction) { execute($0, machine) }
+    }
+
+    /// The same for a decoded instruction that stays where it is.
+    @inline(__always)
+    public mutating func execute(_ instruction: UnsafePointer<Instruction>, _ machine: borrowing MachineAccess) -> Trap {
         let hadShadow = interruptShadow
-        let next = context.rip &+ UInt64(instruction.length)
+        let next = context.rip &+ UInt64(instruction.pointee.length)
         var trap = Trap.none
         var target = next
         perform(instruction, next, &target, machine, &trap)
@@ -49,9 +55,9 @@ extension CPUState {
 
     // exempt: one switch, a call a case
     private mutating func perform(
-        _ i: Instruction, _ next: UInt64, _ target: inout UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ target: inout UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
     ) {
-        switch i.operation {
+        switch i.pointee.operation {
         case .move: move(i, next, machine, &trap)
         case .moveZeroExtend: extend(i, next, signed: false, machine, &trap)
         case .moveSignExtend: extend(i, next, signed: true, machine, &trap)
@@ -89,12 +95,12 @@ extension CPUState {
         case .moveString: moveString(i, &target, machine, &trap)
         case .call:
             pushWord(next, isHavoc: false, machine, &trap)
-            target = next &+ UInt64(bitPattern: i.immediate)
+            target = next &+ UInt64(bitPattern: i.pointee.immediate)
         case .callIndirect: branchIndirect(i, next, isCall: true, &target, machine, &trap)
-        case .jump: target = next &+ UInt64(bitPattern: i.immediate)
+        case .jump: target = next &+ UInt64(bitPattern: i.pointee.immediate)
         case .jumpIndirect: branchIndirect(i, next, isCall: false, &target, machine, &trap)
         case .jumpCondition:
-            if Flags.holds(i.condition, context.rflags) { target = next &+ UInt64(bitPattern: i.immediate) }
+            if Flags.holds(i.pointee.condition, context.rflags) { target = next &+ UInt64(bitPattern: i.pointee.immediate) }
             if context.flagsAreHavoc { counts.havocInputs &+= 1 }
         case .ret: ret(i, &target, machine, &trap)
         case .breakpoint: trap = .breakpoint

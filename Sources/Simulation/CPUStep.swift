@@ -36,8 +36,8 @@ enum NextStep: Sendable, Hashable {
 struct CPUStep {
     let cache: DecodeCache
 
-    /// What `cpu` does next; pure.
-    func next(_ cpu: borrowing SimulatedCPU, _ kernel: borrowing KernelState) -> NextStep {
+    /// What `cpu` does next; pure. The parameters are inout since a borrowed one would be copied.
+    func next(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) -> NextStep {
         if kernel.isStopped { return .stopped }
         if cpu.pendingTrap != .none { return .unwind(cpu.pendingTrap) }
         // An NMI's handler never enables interrupts: the walk has lost its way (rule 6).
@@ -71,8 +71,8 @@ struct CPUStep {
     }
 
     /// How many alternatives the next step has: views of the text that the fetch may see, bytes that memcpy() may write.
-    func choiceCount(_ cpu: borrowing SimulatedCPU, _ kernel: borrowing KernelState) -> Int {
-        switch next(cpu, kernel) {
+    func choiceCount(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) -> Int {
+        switch next(&cpu, &kernel) {
         case .patcherStep: return kernel.patcher.routine?.choiceCount ?? 1
         case .instruction:
             if kernel.text.isSettled { return 1 }
@@ -84,7 +84,7 @@ struct CPUStep {
 
     /// Takes the step with `choice`, 0 ..< choiceCount.
     func take(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState, choice: Int) -> StepOutcome {
-        let step = next(cpu, kernel)
+        let step = next(&cpu, &kernel)
         switch step {
         case .stopped: return .stopped
         case .unwind(let trap): unwind(&cpu, &kernel, trap)
@@ -147,7 +147,7 @@ struct CPUStep {
         return nil
     }
 
-    private func execute(_ decoded: Instruction, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
+    private func execute(_ decoded: UnsafePointer<Instruction>, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
         let environment = kernel.environment
         let trap = withUnsafePointer(to: &kernel.text) {
             cpu.state.execute(decoded, MachineAccess(environment: environment, cache: cache, text: $0))

@@ -124,7 +124,7 @@ public struct KernelState: Sendable {
     public var nanoseconds: UInt64 { picoseconds / 1000 }
     public var cpuCount: Int { configuration.cpuCount }
     /// Nothing moves any more behind a violation.
-    public var isStopped: Bool { verdict.violation != nil }
+    public private(set) var isStopped = false
 
     init(
         image: KernelImage, configuration: WorldConfiguration, environment: MachineEnvironment, ftrace: FtraceState,
@@ -205,6 +205,7 @@ public struct KernelState: Sendable {
             invariant: invariant, message: message, cpu: cpu, address: VirtualAddress(address), nanoseconds: nanoseconds,
             turn: turn)
         verdict.violation = violation
+        isStopped = true
         record(.violated(violation), cpu: cpu)
     }
 }

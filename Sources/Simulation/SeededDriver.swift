@@ -68,7 +68,7 @@ public struct SeededDriver {
         var source = TurnSource(seed: seed, turn: world.kernel.turn)
         var turn = Turn(cpu: cpu, quantum: 0)
         let taker = TurnTaker(cache: cache)
-        turn.choice = UInt32(source.draw(below: taker.prepare(turn, world.cpus[cpu], &world.kernel)))
+        turn.choice = UInt32(source.draw(below: taker.prepare(turn, &world.cpus[cpu], &world.kernel)))
         return (turn, taker.finish(turn, &world.cpus[cpu], &world.kernel, retired: 0))
     }
 
@@ -87,7 +87,7 @@ public struct SeededDriver {
         var turn = source.turn(of: index, kernel.rates)
         let taker = TurnTaker(cache: cache)
         let retired = taker.runPrivately(&cpus[index], quantum: Int(turn.quantum), kernel.environment)
-        turn.choice = UInt32(source.draw(below: taker.prepare(turn, cpus[index], &kernel)))
+        turn.choice = UInt32(source.draw(below: taker.prepare(turn, &cpus[index], &kernel)))
         return (turn, taker.finish(turn, &cpus[index], &kernel, retired: retired))
     }
 }

@@ -21,11 +21,12 @@ public struct StepDescription: Sendable, Hashable {
 extension World {
     /// Describes the next step of `cpu`; `cache` is any decode cache of this world's environment.
     public func describeNext(cpu index: Int, _ cache: DecodeCache) -> StepDescription {
-        let cpu = cpus[index]
+        var cpu = cpus[index]
+        var shared = kernel
         let address = VirtualAddress(cpu.state.context.rip)
         var bytes: [UInt8] = []
         let text: String
-        switch CPUStep(cache: cache).next(cpu, kernel) {
+        switch CPUStep(cache: cache).next(&cpu, &shared) {
         case .instruction:
             let window = kernel.text.newestBytes(at: address, count: InstructionBytes.lengthMax)
             let line = Disassembler(mode: kernel.image.mode).disassemble(window, at: address, linesMax: 1).first

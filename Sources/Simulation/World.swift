@@ -132,8 +132,13 @@ public struct TurnTaker {
 
     /// Raises what the turn raises, then says how many alternatives its shared step has.
     public func prepare(_ turn: Turn, _ cpu: borrowing SimulatedCPU, _ kernel: inout KernelState) -> Int {
+        var copy = copy cpu
+        return prepare(turn, &copy, &kernel)
+    }
+
+    func prepare(_ turn: Turn, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState) -> Int {
         raise(turn, cpu.index, &kernel)
-        return step.choiceCount(cpu, kernel)
+        return step.choiceCount(&cpu, &kernel)
     }
 
     private func raise(_ turn: Turn, _ cpu: Int, _ kernel: inout KernelState) {
@@ -141,22 +146,27 @@ public struct TurnTaker {
         if turn.raisesNMI { kernel.interrupts.pending[cpu].nmi = true }
     }
 
-    /// The shared half. Text that every CPU sees alike outside of the base (trampolines) is walked on without a new turn.
+    /// The shared half. While every CPU sees all text alike and nobody patches, the turn goes on to the end of its
+    /// quantum: nothing that the CPU does then depends on when the others act.
     public func finish(
         _ turn: Turn, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState, retired: Int
     ) -> StepOutcome {
         raise(turn, cpu.index, &kernel)
-        let before = cpu.state.counts.instructions
+        let before = cpu.state.counts.instructions &- UInt64(retired)
+        let quantum = UInt64(turn.quantum)
         var outcome = step.take(&cpu, &kernel, choice: Int(turn.choice))
         // A turn without a quantum is a single step.
-        var left = turn.quantum == 0 ? 0 : Self.sharedRunMax
-        while left > 0, outcome == .ran, step.isSettledText(cpu, kernel) {
+        var left = quantum == 0 ? 0 : Self.sharedStepsMax
+        while left > 0, outcome == .ran, step.goesOn(&cpu, &kernel) {
+            let passed = cpu.state.counts.instructions &- before
+            guard passed < quantum else { break }
+            _ = runPrivately(&cpu, quantum: Int(quantum - passed), kernel.environment)
+            guard cpu.state.counts.instructions &- before < quantum else { break }
             outcome = step.take(&cpu, &kernel, choice: 0)
             left -= 1
         }
         kernel.turn += 1
-        let shared = Int(cpu.state.counts.instructions - before)
-        let passed = outcome == .idle ? Self.idleInstructions : max(retired + shared, 1)
+        let passed = outcome == .idle ? Self.idleInstructions : max(Int(cpu.state.counts.instructions &- before), 1)
         kernel.advanceTime(instructions: passed)
         return outcome
     }
@@ -164,19 +174,17 @@ public struct TurnTaker {
     /// Instructions whose time an idle turn lets pass.
     static let idleInstructions = 512
     /// Steps that one turn may take against the shared state.
-    static let sharedRunMax = 64
+    static let sharedStepsMax = 128
 }
 
 extension CPUStep {
-    /// The next step is an instruction outside of the base text, or a served function, that has one view only.
-    func isSettledText(_ cpu: borrowing SimulatedCPU, _ kernel: borrowing KernelState) -> Bool {
-        guard kernel.text.isSettled, cpu.walksText else { return false }
-        let rip = cpu.state.context.rip
-        guard rip >= MachineAccess.moduleBase || kernel.environment.isServed(rip) else { return false }
-        switch next(cpu, kernel) {
-        case .instruction, .served: return true
-        default: return false
-        }
+    /// The next step is part of a walk, and all text has one view: in the module area always, elsewhere while nothing is
+    /// being patched.
+    @inline(__always)
+    func goesOn(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) -> Bool {
+        guard kernel.text.isSettled, cpu.walksText, cpu.pendingTrap == .none else { return false }
+        return !kernel.isPatching || cpu.state.context.rip >= MachineAccess.moduleBase
+            && cpu.state.context.rip < Sentinel.taskTop
     }
 }
 
