@@ -136,9 +136,18 @@ public struct TurnTaker {
         return prepare(turn, &copy, &kernel)
     }
 
-    func prepare(_ turn: Turn, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState) -> Int {
+    /// The same without a copy of the CPU.
+    public func prepare(_ turn: Turn, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState) -> Int {
         raise(turn, cpu.index, &kernel)
         return step.choiceCount(&cpu, &kernel)
+    }
+
+    /// About how many instructions' time `turn` lets pass, of which `retired` are already executed.
+    public func instructions(
+        of turn: Turn, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState, retired: Int
+    ) -> Int {
+        if cpu.phase == .task, cpu.task == cpu.idleTask { return Self.idleInstructions }
+        return step.goesOn(&cpu, &kernel) ? max(Int(turn.quantum), retired + 1) : retired + 1
     }
 
     private func raise(_ turn: Turn, _ cpu: Int, _ kernel: inout KernelState) {
