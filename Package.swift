@@ -84,7 +84,7 @@ let package = Package(
         // Tests, a target per room; HouseTests reads the sources, ServiceTests runs the built doors.
         tests("X86Tests", ["X86"]),
         tests("MachineModelTests", ["MachineModel", "X86"]),
-        tests("KernelImageTests", ["KernelImage", "X86"]),
+        tests("KernelImageTests", ["KernelImage", "CArchive", "X86"]),
         tests("KernelModelTests", ["KernelModel", "MachineModel", "X86"]),
         tests("TextPatchingTests", ["TextPatching", "KernelModel", "MachineModel", "X86"]),
         tests("FtraceTests", ["Ftrace", "TextPatching", "KernelImage", "X86"]),
@@ -102,7 +102,7 @@ let package = Package(
         tests(
             "ServiceTests",
             [
-                "PatchsimService", "PatchsimInterface", "Varlink", "Systemd", "X86",
+                "PatchsimService", "PatchsimInterface", "Locking", "Varlink", "Systemd", "X86",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         tests("HouseTests", []),

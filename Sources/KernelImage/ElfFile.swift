@@ -13,9 +13,11 @@ struct ElfSection {
     let link: Int
 
     static let typeSymbols: UInt32 = 2
+    static let typeNull: UInt32 = 0
     static let typeNoBits: UInt32 = 8
 
-    var hasBytes: Bool { type != Self.typeNoBits }
+    /// An unused header (NULL) has none either: where its offset and size point isn't checked.
+    var hasBytes: Bool { type != Self.typeNoBits && type != Self.typeNull }
     var isWritable: Bool { flags & 1 != 0 }
     var isAllocated: Bool { flags & 2 != 0 }
     var isExecutable: Bool { flags & 4 != 0 }
@@ -149,7 +151,7 @@ struct ElfFile {
         _ section: ElfSection, _ reader: ByteReader, _ place: Int, _ mode: ProcessorMode
     ) throws(KernelImageError) {
         let structure = "section \(section.name)"
-        if section.hasBytes && section.type != 0 {
+        if section.hasBytes {
             try reader.check(section.offset, section.size, structure)
         }
         guard section.isAllocated else { return }

@@ -29,6 +29,8 @@ final class ImageBuffer {
         if isOwned { memory.deallocate() }
     }
 
+    /// Reads borrow the memory: whoever uses a reader keeps the buffer alive with `withExtendedLifetime`, because the
+    /// compiler may release it after its last mention, with the reader still in use.
     var reader: ByteReader { ByteReader(bytes: UnsafeRawBufferPointer(memory)) }
 
     /// Hands the memory over; nothing may be written afterwards.

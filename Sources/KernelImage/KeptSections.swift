@@ -7,14 +7,14 @@ struct KeptSections {
 
     init(_ map: AddressMap, _ named: NamedAddresses) {
         let initRange = named.range("__init_begin", "__init_end")
-        sections = map.sections.filter { !Self.isInit($0, initRange) }
+        sections = map.sections.filter { $0.address == map.text.address || !Self.isInit($0, initRange) }
         text = map.text
     }
 
     /// Freed with init: what lies between __init_begin and __init_end, and by name where no symbol says so.
     private static func isInit(_ section: ElfSection, _ range: Range<UInt64>?) -> Bool {
         // The per-CPU template is freed too, but it is what every CPU's area was copied from.
-        if section.name == ".data..percpu" || section.name == ".text" { return false }
+        if section.name == ".data..percpu" { return section.isExecutable }
         if let range, range.contains(section.address) { return true }
         let prefixes = [
             ".init", ".exit", ".altinstr", ".parainstructions", ".retpoline_sites", ".return_sites", ".call_sites",

@@ -22,6 +22,7 @@ extension KernelImage {
     public static func load(
         bytes: ImageBytes, name: String, bootUpdates: BootUpdates = .builtIn
     ) throws(KernelImageError) -> KernelImage {
+        defer { withExtendedLifetime(bytes) {} }
         let reader = ByteReader(bytes: bytes.buffer)
         let buffer = BzImage.isBzImage(reader) ? try decompress(reader) : ImageBuffer(copying: bytes.buffer)
         return try load(buffer, name: name, bootUpdates)
@@ -30,6 +31,7 @@ extension KernelImage {
     /// The vmlinux inside the bzImage at `path`, or the file itself where it isn't one; nothing is patched.
     public static func extractVmlinux(path: String) throws(KernelImageError) -> ImageBytes {
         let file = try ImageBuffer.read(path: path)
+        defer { withExtendedLifetime(file) {} }
         return BzImage.isBzImage(file.reader) ? try decompress(file.reader).freeze() : file.freeze()
     }
 
@@ -43,6 +45,7 @@ extension KernelImage {
     private static func load(
         _ file: ImageBuffer, name: String, _ updates: BootUpdates
     ) throws(KernelImageError) -> KernelImage {
+        defer { withExtendedLifetime(file) {} }
         if file.reader.has(ElfFile.magic, at: 0) { return try loadVmlinux(file, name: name, updates) }
         guard BzImage.isBzImage(file.reader) else {
             throw KernelImageError(
@@ -60,6 +63,7 @@ extension KernelImage {
     private static func loadVmlinux(
         _ file: ImageBuffer, name: String, _ updates: BootUpdates
     ) throws(KernelImageError) -> KernelImage {
+        defer { withExtendedLifetime(file) {} }
         let elf = try ElfFile(file.reader)
         let map = try AddressMap(elf)
         let elfSymbols = try elf.symbols(map)

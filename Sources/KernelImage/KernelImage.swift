@@ -23,6 +23,8 @@ public final class ImageBytes: @unchecked Sendable {
         pointer.deallocate()
     }
 
+    /// Valid as long as this object is: a caller that holds only the pointer keeps the object alive with
+    /// `withExtendedLifetime`, because the compiler may release it after its last mention.
     public var buffer: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: pointer, count: count)
     }
@@ -52,6 +54,15 @@ public struct ImageRegion: Sendable {
         self.offset = offset
         self.isWritable = isWritable
         self.isExecutable = isExecutable
+    }
+
+    /// Calls `body` with exactly the region's bytes, alive until it returns. Nil for NOBITS.
+    public func withBytes<Result, Failure>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        guard let bytes else { return nil }
+        defer { withExtendedLifetime(bytes) {} }
+        return try body(UnsafeRawBufferPointer(start: bytes.pointer + offset, count: size))
     }
 }
 

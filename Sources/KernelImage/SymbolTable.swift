@@ -95,7 +95,8 @@ public struct SymbolTable: Sendable {
     }
 
     /// get_symbol_pos(): the last symbol at or below `address` (the first in kallsyms' order among aliases), the offset
-    /// into it, and its size up to the next higher symbol. Nil below the first symbol.
+    /// into it, and its size up to the next higher symbol. Nil below the first symbol and in the gap of more than 2 GiB
+    /// between the per-CPU symbols of x86_64, which stand at 0, and the kernel.
     public func lookup(_ address: VirtualAddress) -> (index: Int, offset: Int, size: Int)? {
         var low = 0
         var high = byAddress.count
@@ -112,7 +113,9 @@ public struct SymbolTable: Sendable {
         let end = low < byAddress.count ? addresses[Int(byAddress[low])] : start
         var first = low - 1
         while first > 0, addresses[Int(byAddress[first - 1])] == start { first -= 1 }
-        return (Int(byAddress[first]), Int(address.rawValue &- start), Int(end &- start))
+        let offset = address.rawValue &- start
+        guard offset <= UInt64(Int32.max) else { return nil }
+        return (Int(byAddress[first]), Int(offset), Int(clamping: end &- start))
     }
 
     /// `%pS`: `name+0xoffset/0xsize`, or `0x...` where no symbol covers the address.

@@ -68,7 +68,7 @@ struct ReplayCommand: ParsableCommand {
 
 private func eventLine(_ event: EventRecord) -> String {
     let cpu = event.cpu.map { "CPU\($0)" } ?? "-"
-    return "[\(seconds(event.nanoseconds))] \(padded(event.kind, 10)) \(padded(cpu, 5)) \(visible(event.text))\n"
+    return "[\(seconds(event.nanoseconds))] \(padded(event.kind, 15)) \(padded(cpu, 5)) \(visible(event.text))\n"
 }
 
 private func verdictText(_ verdict: GetVerdict.Reply) -> String {

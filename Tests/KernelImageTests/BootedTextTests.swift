@@ -21,7 +21,7 @@ struct BootedTextTests {
 
     private func compare(_ kernel: RealKernel, _ expected: [UInt8]) throws {
         let text = kernel.image.text
-        let found = UnsafeRawBufferPointer(rebasing: text.bytes!.buffer[text.offset..<text.offset + text.size])
+        let found = try #require(text.withBytes { Array($0) })
         try #require(found.count == expected.count)
         let wrong = expected.indices.filter { expected[$0] != found[$0] }
         let places = wrong.prefix(5).map { "\(text.address + $0)" }.joined(separator: ", ")

@@ -30,7 +30,8 @@ struct CompressionTests {
     func everyCompression(compression: Compression) throws {
         let whole = try KernelImage.load(bytes: ImageBytes(Self.plain), name: "vmlinux")
         let file = SyntheticBzImage.wrap(try Self.payload(compression))
-        #expect(Compression.of(ByteReader(bytes: ImageBytes(file).buffer), at: 1024 + 32) == compression)
+        let found = file.withUnsafeBytes { Compression.of(ByteReader(bytes: $0), at: 1024 + 32) }
+        #expect(found == compression)
         let image = try KernelImage.load(bytes: ImageBytes(file), name: "bzImage")
         #expect(image.banner == whole.banner)
         #expect(image.mcountSites == whole.mcountSites)
@@ -40,7 +41,9 @@ struct CompressionTests {
     @Test("a file that lzop wrote decompresses to what lzop read")
     func lzop() throws {
         let packed = ImageBytes(LzopFixture.bytes)
+        defer { withExtendedLifetime(packed) {} }
         let plain = try Compression.lzo.decompress(packed.buffer, at: 0, sizeHint: nil)
+        defer { withExtendedLifetime(plain) {} }
         #expect(plain.memory.count == 4391)
         #expect(MD5.hex(Array(plain.memory)) == LzopFixture.plainSum)
     }
@@ -60,6 +63,7 @@ struct CompressionTests {
     @Test("what decompresses to more than the limit is refused before it is held", arguments: Compression.allCases)
     func bombs(compression: Compression) throws {
         let packed = ImageBytes(try Self.payload(compression))
+        defer { withExtendedLifetime(packed) {} }
         let error = #expect(throws: KernelImageError.self) {
             try compression.decompress(
                 UnsafeRawBufferPointer(rebasing: packed.buffer[..<(packed.count - (compression == .gzip ? 0 : 4))]),
@@ -74,6 +78,7 @@ struct CompressionTests {
     func zeros() throws {
         let packed = ImageBytes(
             try SyntheticBzImage.pack([UInt8](repeating: 0, count: 32 << 20), archive_write_add_filter_zstd))
+        defer { withExtendedLifetime(packed) {} }
         #expect(packed.count < 32 << 10)
         let error = #expect(throws: KernelImageError.self) {
             try Compression.zstd.decompress(packed.buffer, at: 0, sizeHint: nil, countMax: 16 << 20)

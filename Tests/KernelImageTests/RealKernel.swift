@@ -50,6 +50,7 @@ struct RealKernel {
         guard access(target, R_OK) != 0 else { return }
         let scratch = target + ".\(getpid())"
         guard let file = fopen(scratch, "w") else { return }
+        defer { withExtendedLifetime(vmlinux) {} }
         let written = fwrite(vmlinux.pointer, 1, vmlinux.count, file)
         guard fclose(file) == 0, written == vmlinux.count, rename(scratch, target) == 0 else {
             unlink(scratch)

@@ -131,9 +131,8 @@ struct Amd64KernelTests {
         for (key, function) in image.staticCallFunctions {
             let region = try #require(
                 image.regions.last { $0.address <= key && key < $0.address + $0.size })
-            guard let bytes = region.bytes else { continue }
-            let at = region.offset + (key - region.address)
-            #expect(bytes.pointer.loadUnaligned(fromByteOffset: at, as: UInt64.self) == function.rawValue)
+            let word = region.withBytes { $0.loadUnaligned(fromByteOffset: key - region.address, as: UInt64.self) }
+            #expect(word == nil || word == function.rawValue)
         }
     }
 }
@@ -182,12 +181,12 @@ struct I386KernelTests {
 
 /// Bytes of the booted text.
 func textBytes(_ image: KernelImage, _ address: VirtualAddress, _ count: Int) -> [UInt8] {
-    let text = image.text
-    let start = text.offset + (address - text.address)
-    return Array(text.bytes!.buffer[start..<start + count])
+    let start = address - image.text.address
+    return image.text.withBytes { Array($0[start..<start + count]) }!
 }
 
 func sameBytes(_ left: ImageRegion, _ right: ImageRegion) -> Bool {
     left.size == right.size
-        && memcmp(left.bytes!.pointer + left.offset, right.bytes!.pointer + right.offset, left.size) == 0
+        && left.withBytes { left in right.withBytes { memcmp(left.baseAddress!, $0.baseAddress!, left.count) == 0 } }
+            == true
 }

@@ -23,7 +23,7 @@ struct RecordedBootTests {
     private func masked(_ kernel: RealKernel) -> [UInt8] {
         let file = PlainVmlinux(kernel.vmlinux)
         let region = kernel.image.text
-        var text = Array(region.bytes!.buffer[region.offset..<region.offset + region.size])
+        var text = region.withBytes { Array($0) }!
         func clear(_ address: UInt64, _ count: Int) {
             guard address >= region.address.rawValue else { return }
             let start = address - region.address.rawValue

@@ -90,6 +90,11 @@ struct SyntheticKernelTests {
         #expect(image.symbols.address(of: String(repeating: "long_", count: 40))?.rawValue == kernel.function(9))
         #expect(image.symbols.address(of: "cpu_number")?.rawValue == 0x20)
         #expect(image.symbols.symbolize(VirtualAddress(kernel.function(5) + 3)) == "function_5+0x3/0x40")
+        // Between the per-CPU symbols and the kernel, and above it, there is nothing.
+        #expect(image.symbols.symbolize(VirtualAddress(0x8000_0000_0000)) == "0x800000000000")
+        #expect(image.symbols.symbolize(VirtualAddress(0x21)).hasPrefix("cpu_number+0x1/"))
+        #expect(image.symbols.lookup(VirtualAddress(UInt64.max)) != nil)
+        #expect(image.symbols.lookup(VirtualAddress(0x1f)) == nil)
         #expect(image.symbols.indices(prefix: "__SCT__").map(image.symbols.name).sorted().count == 4)
         #expect(image.symbols.indices(prefix: "no such").isEmpty)
     }

@@ -65,27 +65,60 @@ struct Finished {
 
 /// Runs a program to its end. `arguments[0]` is its path, or a name beside this test's own executable.
 func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Finished {
-    let place = "/tmp/patchsim-run-\(getpid())-\(UInt64.random(in: 0 ... .max))"
-    defer {
+    try StartedProgram(arguments, environment: environment).end()
+}
+
+/// A program that runs.
+final class StartedProgram {
+    let pid: pid_t
+    private let place = "/tmp/patchsim-run-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+    private var finished: Finished?
+
+    init(_ arguments: [String], environment: [String: String] = [:]) throws {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, place + ".out", O_CREAT | O_WRONLY, 0o600)
+        posix_spawn_file_actions_addopen(&actions, 2, place + ".err", O_CREAT | O_WRONLY, 0o600)
+        let path = arguments[0].hasPrefix("/") ? arguments[0] : builtProgram(arguments[0])
+        var argv = arguments.map { strdup($0) } + [nil]
+        let variables = environment.merging(["PATH": "/usr/bin:/bin"]) { own, _ in own }
+        var envp = variables.map { strdup("\($0)=\($1)") } + [nil]
+        defer { for text in argv + envp { free(text) } }
+        var pid: pid_t = 0
+        guard posix_spawn(&pid, path, &actions, nil, &argv, &envp) == 0 else { throw RunError(path: path) }
+        self.pid = pid
+    }
+
+    deinit {
+        if finished == nil {
+            kill(pid, SIGKILL)
+            _ = end()
+        }
+    }
+
+    /// Waits for the end.
+    func end() -> Finished {
+        if let finished { return finished }
+        var raw: Int32 = 0
+        while waitpid(pid, &raw, 0) < 0, errno == EINTR {}
+        let status = raw & 0x7f == 0 ? (raw >> 8) & 0xff : 128 + (raw & 0x7f)
+        let result = Finished(status: status, output: text(of: place + ".out"), errors: text(of: place + ".err"))
         unlink(place + ".out")
         unlink(place + ".err")
+        finished = result
+        return result
     }
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_addopen(&actions, 1, place + ".out", O_CREAT | O_WRONLY, 0o600)
-    posix_spawn_file_actions_addopen(&actions, 2, place + ".err", O_CREAT | O_WRONLY, 0o600)
-    let path = arguments[0].hasPrefix("/") ? arguments[0] : builtProgram(arguments[0])
-    var argv = arguments.map { strdup($0) } + [nil]
-    var envp = environment.merging(["PATH": "/usr/bin:/bin"]) { own, _ in own }.map { strdup("\($0)=\($1)") } + [nil]
-    defer { for text in argv + envp { free(text) } }
-    var pid: pid_t = 0
-    guard posix_spawn(&pid, path, &actions, nil, &argv, &envp) == 0 else { throw RunError(path: path) }
-    var raw: Int32 = 0
-    while waitpid(pid, &raw, 0) < 0, errno == EINTR {}
-    let status = raw & 0x7f == 0 ? (raw >> 8) & 0xff : 128 + (raw & 0x7f)
-    return Finished(status: status, output: text(of: place + ".out"), errors: text(of: place + ".err"))
+}
+
+/// Whether it becomes true within some seconds.
+func eventually(_ condition: () -> Bool) -> Bool {
+    for _ in 0..<1000 {
+        if condition() { return true }
+        usleep(10_000)
+    }
+    return condition()
 }
 
 struct RunError: Error {

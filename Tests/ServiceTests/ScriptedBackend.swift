@@ -1,6 +1,6 @@
+import Locking
 import PatchsimInterface
 import PatchsimService
-import Locking
 import Varlink
 import X86
 

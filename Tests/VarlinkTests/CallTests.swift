@@ -62,11 +62,11 @@ import Testing
         let peer = try TestService().kept().peer()
         peer.send(#"{"method":"org.example.test.Count","parameters":{"to":3},"more":true}"#)
         for number in 1...2 {
-            let reply = try peer.object()
-            #expect(reply["continues"] as? Bool == true)
-            #expect((reply["parameters"] as? [String: Any])?["number"] as? Int == number)
+            let reply = try peer.answer()
+            #expect(reply.continues == true)
+            #expect(reply.parameters["number"] as? Int == number)
         }
-        #expect(try peer.object()["continues"] == nil)
+        #expect(try peer.answer().continues == nil)
     }
 
     @Test func aMethodOfSeveralRepliesWithoutMoreIsExpectedMore() throws {
@@ -74,7 +74,7 @@ import Testing
         peer.send(#"{"method":"org.example.test.Count","parameters":{"to":3}}"#)
         #expect(try peer.error().name == "org.varlink.service.ExpectedMore")
         peer.send(#"{"method":"org.example.test.Count","parameters":{"to":1}}"#)
-        #expect(try peer.object()["error"] == nil)
+        #expect(try peer.answer().error == nil)
     }
 
     @Test func aStreamToASlowReaderIsHeldBackAndNothingIsLost() throws {
@@ -82,8 +82,8 @@ import Testing
         peer.send(#"{"method":"org.example.test.Count","parameters":{"to":200,"size":20000},"more":true}"#)
         usleep(200_000)
         for number in 1...200 {
-            let reply = try peer.object()
-            #expect((reply["parameters"] as? [String: Any])?["number"] as? Int == number)
+            let reply = try peer.answer()
+            #expect(reply.parameters["number"] as? Int == number)
         }
     }
 

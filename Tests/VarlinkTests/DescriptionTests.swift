@@ -79,12 +79,12 @@ import Testing
     @Test func introspectionTellsWhatThereIs() throws {
         let peer = try TestService().kept().peer()
         peer.send(#"{"method":"org.varlink.service.GetInfo"}"#)
-        let info = try #require(try peer.object()["parameters"] as? [String: Any])
+        let info = try peer.answer().parameters
         #expect(info["vendor"] as? String == "v")
         #expect(info["interfaces"] as? [String] == ["org.varlink.service", "org.example.test"])
         peer.send(
             #"{"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"org.example.test"}}"#)
-        let text = try #require(try peer.object()["parameters"] as? [String: Any])
+        let text = try peer.answer().parameters
         #expect(text["description"] as? String == TestService.description)
         peer.send(
             #"{"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"org.example.no"}}"#)

@@ -150,8 +150,8 @@ import Testing
         #expect(eventually { service.running.withLock { $0 } == 0 })
         let isFree = eventually {
             second.send(#"{"method":"org.example.test.Count","parameters":{"to":2},"more":true}"#)
-            guard let reply = try? second.object(), reply["error"] == nil else { return false }
-            return (try? second.object())?["error"] == nil
+            guard let reply = try? second.answer(), reply.error == nil else { return false }
+            return (try? second.answer())?.error == nil
         }
         #expect(isFree)
     }

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Glibc
 import Locking
 import Testing
@@ -169,15 +169,14 @@ final class TestPeer {
         }
     }
 
-    func object() throws -> [String: Any] {
-        let text = try frame()
-        return try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    func answer() throws -> Answer {
+        try JSONDecoder().decode(Answer.self, from: Data(try frame().utf8))
     }
 
     /// The name of the error that comes next, and its parameters.
     func error() throws -> (name: String, parameters: [String: Any]) {
-        let object = try object()
-        return (try #require(object["error"] as? String), object["parameters"] as? [String: Any] ?? [:])
+        let answer = try answer()
+        return (try #require(answer.error), answer.parameters)
     }
 
     /// Whether the server has closed, after whatever is still to be read.
@@ -185,5 +184,37 @@ final class TestPeer {
         while true {
             do { _ = try frame() } catch is Closed { return true } catch { return false }
         }
+    }
+}
+
+/// A reply of any method.
+struct Answer: Decodable {
+    let error: String?
+    let continues: Bool?
+    /// Strings, integers and lists of strings.
+    let parameters: [String: Any]
+
+    private enum CodingKeys: CodingKey { case error, continues, parameters }
+
+    private struct Value: Decodable {
+        let value: Any
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            if let text = try? container.decode(String.self) {
+                value = text
+            } else if let number = try? container.decode(Int.self) {
+                value = number
+            } else {
+                value = try container.decode([String].self)
+            }
+        }
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        error = try container.decodeIfPresent(String.self, forKey: .error)
+        continues = try container.decodeIfPresent(Bool.self, forKey: .continues)
+        parameters = try container.decodeIfPresent([String: Value].self, forKey: .parameters)?.mapValues(\.value) ?? [:]
     }
 }

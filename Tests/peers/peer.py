@@ -25,4 +25,4 @@ with varlink.Client(address) as client:
         seen["stream"] = [
             len(reply["functions"]) for reply in text.ListFunctions(_more=True)
         ]
-print(json.dumps(seen))
+print(json.dumps(seen, sort_keys=True))
