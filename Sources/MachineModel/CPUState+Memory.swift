@@ -30,7 +30,7 @@ extension CPUState {
         var loaded = Loaded(value: 0, isHavoc: false)
         for index in 0..<count {
             let place = address &+ UInt64(index)
-            guard let (byte, isHavoc) = loadByte(place, machine, &trap) else {
+            guard let (byte, isHavoc) = loadByte(place, count, machine, &trap) else {
                 if trap == .pageFault { faultAddress = place }
                 return loaded
             }
@@ -49,17 +49,26 @@ extension CPUState {
         guard offset &+ 8 <= region.size, inPage &+ UInt64(count) <= GuestMemory.pageSize else { return nil }
         if !context.memory.overlay.isEmpty, context.memory.overlay[address / GuestMemory.pageSize] != nil { return nil }
         let word = bytes.bytes.loadUnaligned(fromByteOffset: Int(offset), as: UInt64.self)
+        if count == 8, word == 0, isFilledByBoot(region, address, machine) {
+            return Loaded(value: arbitraryWord(address), isHavoc: true)
+        }
         return Loaded(value: word & PrivateRegion.mask(count), isHavoc: false)
     }
 
+    /// What the file leaves zero in writable data is what boot code fills: a pointer of 0 there says nothing.
+    private func isFilledByBoot(_ region: DataRegion, _ address: UInt64, _ machine: borrowing MachineAccess) -> Bool {
+        region.isWritable || machine.environment.readOnlyAfterInit.contains(address)
+    }
+
+    /// One byte of a load of `count`.
     private func loadByte(
-        _ address: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+        _ address: UInt64, _ count: Int, _ machine: borrowing MachineAccess, _ trap: inout Trap
     ) -> (UInt8, Bool)? {
         if context.memory.stack.contains(address, 1) { return privateByte(context.memory.stack, address) }
         if context.memory.arena.contains(address, 1) { return privateByte(context.memory.arena, address) }
         if perCPU.contains(address, 1) { return perCPUByte(address, machine) }
         if nmiStack.contains(address, 1) { return privateByte(nmiStack, address) }
-        if machine.environment.text.contains(address) || address >= MachineAccess.moduleBase {
+        if machine.environment.text.contains(address) || MachineAccess.isModule(address) {
             guard let text = machine.text else {
                 trap = .needsShared
                 return nil
@@ -68,11 +77,11 @@ extension CPUState {
             trap = .pageFault
             return nil
         }
-        return imageByte(address, machine, &trap)
+        return imageByte(address, count, machine, &trap)
     }
 
     private func imageByte(
-        _ address: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+        _ address: UInt64, _ count: Int, _ machine: borrowing MachineAccess, _ trap: inout Trap
     ) -> (UInt8, Bool)? {
         guard let region = machine.environment.region(address) else {
             trap = .pageFault
@@ -82,8 +91,18 @@ extension CPUState {
             let (value, state) = page.byte(address)
             if state != PrivateRegion.ByteState.unwritten { return (value, state == PrivateRegion.ByteState.havoc) }
         }
-        if let bytes = region.bytes { return (bytes.bytes[Int(address - region.address)], false) }
-        return (arbitraryByte(address), true)
+        if let bytes = region.bytes {
+            let offset = Int(address - region.address)
+            let start = offset & ~7
+            if count == 8, start + 8 <= Int(region.size), isFilledByBoot(region, address, machine),
+                bytes.bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self) == 0
+            {
+                return (arbitraryByte(address), true)
+            }
+            return (bytes.bytes[offset], false)
+        }
+        // .bss: flags and counters most likely still are zero; a whole word may as well be a pointer that boot code set.
+        return (count == 8 ? arbitraryByte(address) : 0, true)
     }
 
     private func privateByte(_ region: PrivateRegion, _ address: UInt64) -> (UInt8, Bool) {
@@ -104,8 +123,11 @@ extension CPUState {
 
     /// What nobody wrote: a fixed function of the task's seed and the address, so that two loads agree.
     private func arbitraryByte(_ address: UInt64) -> UInt8 {
-        let word = SeededSource.arbitrary(SeededSource.mix(context.memory.seed ^ (address & ~7)))
-        return UInt8(truncatingIfNeeded: word >> ((address & 7) * 8))
+        UInt8(truncatingIfNeeded: arbitraryWord(address) >> ((address & 7) * 8))
+    }
+
+    private func arbitraryWord(_ address: UInt64) -> UInt64 {
+        SeededSource.arbitrary(SeededSource.mix(context.memory.seed ^ (address & ~7)))
     }
 
     /// Whether a store of `count` bytes to `address` is allowed; else `trap` and `faultAddress` are set.
@@ -207,6 +229,13 @@ extension CPUState {
 public struct MachineAccess {
     /// Trampolines and modules live from here up (MODULES_VADDR of x86_64).
     public static let moduleBase: UInt64 = 0xffff_ffff_c000_0000
+    /// MODULES_END: the fixmap lies above.
+    public static let moduleEnd: UInt64 = 0xffff_ffff_ff00_0000
+
+    @inline(__always)
+    static func isModule(_ address: UInt64) -> Bool {
+        address >= moduleBase && address < moduleEnd
+    }
 
     public let environment: MachineEnvironment
     public let cache: DecodeCache

@@ -86,11 +86,13 @@ extension CPUState {
     /// The source operand, sign-extended where it is an immediate.
     @inline(__always)
     mutating func source(
-        _ instruction: UnsafePointer<Instruction>, _ size: Int, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+        _ instruction: UnsafePointer<Instruction>, _ size: Int, _ next: UInt64, _ machine: borrowing MachineAccess,
+        _ trap: inout Trap
     ) -> Loaded {
         switch instruction.pointee.sourceKind {
         case .register:
-            return Loaded(value: register(instruction.pointee.source, size), isHavoc: isHavoc(instruction.pointee.source))
+            return Loaded(
+                value: register(instruction.pointee.source, size), isHavoc: isHavoc(instruction.pointee.source))
         case .memory:
             return load(accessAddress(instruction, next: next), size, machine, &trap)
         case .immediate, .none:
@@ -102,14 +104,17 @@ extension CPUState {
     /// The destination operand's present value, and its address where it is memory.
     @inline(__always)
     mutating func destination(
-        _ instruction: UnsafePointer<Instruction>, _ size: Int, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+        _ instruction: UnsafePointer<Instruction>, _ size: Int, _ next: UInt64, _ machine: borrowing MachineAccess,
+        _ trap: inout Trap
     ) -> (loaded: Loaded, address: UInt64) {
         if instruction.pointee.destinationKind == .memory {
             let address = accessAddress(instruction, next: next)
             return (load(address, size, machine, &trap), address)
         }
         return (
-            Loaded(value: register(instruction.pointee.destination, size), isHavoc: isHavoc(instruction.pointee.destination)), 0
+            Loaded(
+                value: register(instruction.pointee.destination, size),
+                isHavoc: isHavoc(instruction.pointee.destination)), 0
         )
     }
 

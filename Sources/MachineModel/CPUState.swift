@@ -122,7 +122,7 @@ public struct CPUState: Sendable {
     public init(index: Int, environment: MachineEnvironment, context: ExecutionContext) {
         self.index = index
         self.context = context
-        gsBase = 0xffff_8880_7dc0_0000 + UInt64(index) << 20
+        gsBase = environment.perCPUBase ?? 0xffff_8880_7dc0_0000 + UInt64(index) << 20
         perCPU = PrivateRegion(base: gsBase, size: max(environment.perCPUTemplate?.bytes.count ?? 0, 4096))
         nmiStack = PrivateRegion(
             base: 0xffff_fe00_0000_8000 + UInt64(index) << 16, size: Self.nmiStackSize)

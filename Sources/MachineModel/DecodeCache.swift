@@ -70,6 +70,13 @@ public final class DecodeCache {
         addresses[slot] = address
         instructions[slot].length = 0
         if environment.isServed(address) { return nil }
+        if let register = environment.indirectThunks[address] {
+            var jump = Instruction()
+            jump.operation = .jumpIndirect
+            (jump.destinationKind, jump.destination, jump.size) = (.register, register, 8)
+            instructions[slot] = jump
+            return UnsafePointer(instructions + slot)
+        }
         let offset = Int(address &- text.address.rawValue)
         let window = UnsafeRawBufferPointer(
             rebasing: text.bytes[offset..<min(offset + InstructionBytes.lengthMax, text.bytes.count)])

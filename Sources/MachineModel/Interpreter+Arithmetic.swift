@@ -15,7 +15,8 @@ extension CPUState {
     /// Writes a result unless it would put a havoc'd value into RSP.
     @inline(__always)
     private mutating func finish(
-        _ i: UnsafePointer<Instruction>, _ address: UInt64, _ value: UInt64, isHavoc: Bool, _ machine: borrowing MachineAccess,
+        _ i: UnsafePointer<Instruction>, _ address: UInt64, _ value: UInt64, isHavoc: Bool,
+        _ machine: borrowing MachineAccess,
         _ trap: inout Trap
     ) {
         if i.pointee.destinationKind == .register, i.pointee.destination == UInt8(RegisterNumber.sp), isHavoc {
@@ -25,7 +26,9 @@ extension CPUState {
         setDestination(i, address, value, Int(i.pointee.size), isHavoc: isHavoc, machine, &trap)
     }
 
-    mutating func add(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func add(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let (left, right, address) = operands(i, next, machine, &trap)
         guard trap == .none else { return }
         let usesCarry = i.pointee.operation == .addWithCarry
@@ -38,7 +41,9 @@ extension CPUState {
         note(Loaded(value: 0, isHavoc: havoc))
     }
 
-    mutating func subtract(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func subtract(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let (left, right, address) = operands(i, next, machine, &trap)
         guard trap == .none else { return }
         let usesCarry = i.pointee.operation == .subtractWithBorrow
@@ -57,10 +62,13 @@ extension CPUState {
 
     @inline(__always)
     private func isSameRegister(_ i: UnsafePointer<Instruction>) -> Bool {
-        i.pointee.destinationKind == .register && i.pointee.sourceKind == .register && i.pointee.destination == i.pointee.source
+        i.pointee.destinationKind == .register && i.pointee.sourceKind == .register
+            && i.pointee.destination == i.pointee.source
     }
 
-    mutating func logic(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func logic(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let (left, right, address) = operands(i, next, machine, &trap)
         guard trap == .none else { return }
         let isZeroing = i.pointee.operation == .exclusiveOr && isSameRegister(i)
@@ -80,7 +88,9 @@ extension CPUState {
         note(Loaded(value: 0, isHavoc: havoc))
     }
 
-    mutating func step(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func step(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let size = Int(i.pointee.size)
         let (left, address) = destination(i, size, next, machine, &trap)
         guard trap == .none else { return }
@@ -95,7 +105,9 @@ extension CPUState {
         note(left)
     }
 
-    mutating func negate(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func negate(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let size = Int(i.pointee.size)
         let (left, address) = destination(i, size, next, machine, &trap)
         guard trap == .none else { return }
@@ -106,7 +118,9 @@ extension CPUState {
         note(left)
     }
 
-    mutating func not(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func not(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let (left, address) = destination(i, Int(i.pointee.size), next, machine, &trap)
         guard trap == .none else { return }
         finish(i, address, ~left.value & PrivateRegion.mask(Int(i.pointee.size)), isHavoc: left.isHavoc, machine, &trap)

@@ -2,12 +2,16 @@ import X86
 
 /// Shifts, rotates, bit tests and scans.
 extension CPUState {
-    mutating func shift(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func shift(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let size = Int(i.pointee.size)
         let (left, address) = destination(i, size, next, machine, &trap)
         // The count is CL or an immediate, never memory.
         let countHavoc = i.pointee.sourceKind == .register && isHavoc(i.pointee.source)
-        let raw = i.pointee.sourceKind == .register ? register(i.pointee.source, 1) : UInt64(bitPattern: i.pointee.immediate) & 0xff
+        let raw =
+            i.pointee.sourceKind == .register
+            ? register(i.pointee.source, 1) : UInt64(bitPattern: i.pointee.immediate) & 0xff
         guard trap == .none else { return }
         let count = raw & (size == 8 ? 0x3f : 0x1f)
         let havoc = left.isHavoc || countHavoc
@@ -64,12 +68,15 @@ extension CPUState {
         }
         let isRotate = operation == .rotateLeft || operation == .rotateRight
         let flags =
-            (carry ? FlagBit.carry : 0) | (overflow ? FlagBit.overflow : 0) | (isRotate ? 0 : Flags.ofResult(result, size))
+            (carry ? FlagBit.carry : 0) | (overflow ? FlagBit.overflow : 0)
+            | (isRotate ? 0 : Flags.ofResult(result, size))
         let kept = isRotate ? FlagBit.status & ~(FlagBit.carry | FlagBit.overflow) : 0
         return (result, flags, kept)
     }
 
-    mutating func bitTest(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func bitTest(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let size = Int(i.pointee.size)
         let offset = source(i, size, next, machine, &trap)
         guard trap == .none else { return }
@@ -103,7 +110,9 @@ extension CPUState {
         note(Loaded(value: 0, isHavoc: havoc))
     }
 
-    mutating func bitScan(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func bitScan(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let size = Int(i.pointee.size)
         let loaded = source(i, size, next, machine, &trap)
         guard trap == .none else { return }

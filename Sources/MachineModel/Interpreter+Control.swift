@@ -3,7 +3,8 @@ import X86
 /// Indirect branches, returns, string instructions, and havoc.
 extension CPUState {
     mutating func branchIndirect(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, isCall: Bool, _ target: inout UInt64, _ machine: borrowing MachineAccess,
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, isCall: Bool, _ target: inout UInt64,
+        _ machine: borrowing MachineAccess,
         _ trap: inout Trap
     ) {
         let (loaded, _) = destination(i, 8, next, machine, &trap)
@@ -70,7 +71,8 @@ extension CPUState {
 
     private mutating func advance(_ number: Int, _ size: Int) {
         let isDown = context.rflags & FlagBit.direction != 0
-        context.registers[number] = isDown
+        context.registers[number] =
+            isDown
             ? context.registers[number] &- UInt64(size) : context.registers[number] &+ UInt64(size)
     }
 
@@ -107,7 +109,9 @@ extension CPUState {
     // MARK: Havoc
 
     /// An instruction without semantics: seeded arbitrary values in everything that it writes, marked as such.
-    mutating func havoc(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func havoc(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         // Rule 3.
         guard i.pointee.writtenRegisters >> UInt16(RegisterNumber.sp) & 1 == 0 else {
             trap = .havocStack

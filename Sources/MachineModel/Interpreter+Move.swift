@@ -8,7 +8,9 @@ extension CPUState {
     }
 
     @inline(__always)
-    mutating func move(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func move(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let size = Int(i.pointee.size)
         let loaded = source(i, size, next, machine, &trap)
         guard trap == .none else { return }
@@ -36,7 +38,8 @@ extension CPUState {
     }
 
     mutating func extend(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, signed: Bool, _ machine: borrowing MachineAccess, _ trap: inout Trap
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, signed: Bool, _ machine: borrowing MachineAccess,
+        _ trap: inout Trap
     ) {
         let size = Int(i.pointee.sourceSize)
         let loaded = source(i, size, next, machine, &trap)
@@ -62,12 +65,16 @@ extension CPUState {
         if havoc { counts.havocInputs &+= 1 }
     }
 
-    mutating func exchange(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func exchange(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let size = Int(i.pointee.size)
         let (left, address) = destination(i, size, next, machine, &trap)
         let right = source(i, size, next, machine, &trap)
         guard trap == .none else { return }
-        let memory = i.pointee.destinationKind == .memory ? address : i.pointee.sourceKind == .memory ? accessAddress(i, next: next) : 0
+        let memory =
+            i.pointee.destinationKind == .memory
+            ? address : i.pointee.sourceKind == .memory ? accessAddress(i, next: next) : 0
         if i.pointee.destinationKind == .memory || i.pointee.sourceKind == .memory {
             guard checkStore(memory, size, machine, &trap) else { return }
         }
@@ -121,7 +128,9 @@ extension CPUState {
         note(Loaded(value: 0, isHavoc: havoc))
     }
 
-    mutating func push(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func push(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let loaded: Loaded
         switch i.pointee.destinationKind {
         case .memory: loaded = load(accessAddress(i, next: next), 8, machine, &trap)
@@ -133,7 +142,9 @@ extension CPUState {
         note(loaded)
     }
 
-    mutating func pop(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap) {
+    mutating func pop(
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+    ) {
         let loaded = popWord(machine, &trap)
         guard trap == .none else { return }
         if i.pointee.destinationKind == .memory {

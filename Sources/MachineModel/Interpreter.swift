@@ -23,7 +23,8 @@ extension CPUState {
 
     /// The same for a decoded instruction that stays where it is.
     @inline(__always)
-    public mutating func execute(_ instruction: UnsafePointer<Instruction>, _ machine: borrowing MachineAccess) -> Trap {
+    public mutating func execute(_ instruction: UnsafePointer<Instruction>, _ machine: borrowing MachineAccess) -> Trap
+    {
         let hadShadow = interruptShadow
         let next = context.rip &+ UInt64(instruction.pointee.length)
         var trap = Trap.none
@@ -55,7 +56,8 @@ extension CPUState {
 
     // exempt: one switch, a call a case
     private mutating func perform(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ target: inout UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
+        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ target: inout UInt64, _ machine: borrowing MachineAccess,
+        _ trap: inout Trap
     ) {
         switch i.pointee.operation {
         case .move: move(i, next, machine, &trap)
@@ -100,7 +102,9 @@ extension CPUState {
         case .jump: target = next &+ UInt64(bitPattern: i.pointee.immediate)
         case .jumpIndirect: branchIndirect(i, next, isCall: false, &target, machine, &trap)
         case .jumpCondition:
-            if Flags.holds(i.pointee.condition, context.rflags) { target = next &+ UInt64(bitPattern: i.pointee.immediate) }
+            if Flags.holds(i.pointee.condition, context.rflags) {
+                target = next &+ UInt64(bitPattern: i.pointee.immediate)
+            }
             if context.flagsAreHavoc { counts.havocInputs &+= 1 }
         case .ret: ret(i, &target, machine, &trap)
         case .breakpoint: trap = .breakpoint

@@ -23,10 +23,18 @@ public final class MachineEnvironment: Sendable {
     public let regions: [DataRegion]
     /// Template of a per-CPU area, addressed from GS.
     public let perCPUTemplate: TextSource?
+    /// Read-only data that boot code fills (__start_ro_after_init to __end_ro_after_init).
+    public let readOnlyAfterInit: Range<UInt64>
+    /// Where every CPU's per-CPU area stands; nil for a place of the simulator's. The areas are private to the CPUs, so
+    /// all can stand where the template's own this_cpu_off and __per_cpu_offset[] say: at __per_cpu_load.
+    public let perCPUBase: UInt64?
     /// Where an indirect branch through a havoc'd word may go.
     public let havocTargets: [UInt64]
     /// Addresses at which the simulator acts in the text's place.
     public let served: Set<UInt64>
+    /// Entries of retpolines, and the register that each jumps to. They execute as that jump: a walk through the
+    /// retpoline's own RET would end at the first havoc'd target.
+    public let indirectThunks: [UInt64: UInt8]
     public let decoder: InstructionDecoder
     /// A bit for each byte of text that a patch may ever change.
     private let patchable: [UInt64]
@@ -35,13 +43,18 @@ public final class MachineEnvironment: Sendable {
 
     public init(
         text: TextSource, regions: [DataRegion], perCPUTemplate: TextSource?, havocTargets: [UInt64],
-        served: Set<UInt64>, mode: ProcessorMode, patchableSites: some Sequence<(VirtualAddress, Int)>
+        served: Set<UInt64>, mode: ProcessorMode, patchableSites: some Sequence<(VirtualAddress, Int)>,
+        indirectThunks: [UInt64: UInt8] = [:], perCPUBase: UInt64? = nil,
+        readOnlyAfterInit: Range<UInt64> = 0..<0
     ) {
         self.text = text
         self.regions = regions.sorted { $0.address < $1.address }
         self.perCPUTemplate = perCPUTemplate
         self.havocTargets = havocTargets
         self.served = served
+        self.indirectThunks = indirectThunks
+        self.perCPUBase = perCPUBase
+        self.readOnlyAfterInit = readOnlyAfterInit
         decoder = InstructionDecoder(mode: mode)
         var bits = [UInt64](repeating: 0, count: text.bytes.count / 64 + 1)
         for (site, length) in patchableSites {
@@ -70,7 +83,9 @@ public final class MachineEnvironment: Sendable {
     public func isPatchable(_ address: UInt64, count: Int) -> Bool {
         for index in 0..<count {
             let offset = address &+ UInt64(index) &- text.address.rawValue
-            if offset >= UInt64(text.bytes.count) || patchable[Int(offset / 64)] >> (offset % 64) & 1 != 0 { return true }
+            if offset >= UInt64(text.bytes.count) || patchable[Int(offset / 64)] >> (offset % 64) & 1 != 0 {
+                return true
+            }
         }
         return false
     }

@@ -144,7 +144,11 @@ public struct TextMemory: Sendable {
         var high: UInt64 = 0
         var length = 0
         while length < count, let byte = newestByte(at: address &+ UInt64(length)) {
-            if length < 8 { low |= UInt64(byte) << UInt64(length * 8) } else { high |= UInt64(byte) << UInt64(length * 8 - 64) }
+            if length < 8 {
+                low |= UInt64(byte) << UInt64(length * 8)
+            } else {
+                high |= UInt64(byte) << UInt64(length * 8 - 64)
+            }
             length += 1
         }
         return InstructionBytes(low: low, high: high, count: length)
@@ -172,7 +176,8 @@ public struct TextMemory: Sendable {
         var old: UInt64 = 0
         for index in 0..<count {
             let place = address &+ UInt64(index)
-            old |= UInt64(replace(UInt8(truncatingIfNeeded: value >> UInt64(index * 8)), at: place)) << UInt64(index * 8)
+            old |=
+                UInt64(replace(UInt8(truncatingIfNeeded: value >> UInt64(index * 8)), at: place)) << UInt64(index * 8)
         }
         if model != .coherent {
             live[chunk, default: []].append(TextStore(entry: head, address: address, count: UInt8(count), old: old))
@@ -207,7 +212,8 @@ public struct TextMemory: Sendable {
         precondition(address.rawValue % size == 0 && bytes.count <= Self.pageSize, "a trampoline is one page")
         precondition(!isMapped(address.rawValue), "a page is mapped once")
         let number = address.rawValue / size
-        mapped.append(MappedPage(number: number, bytes: bytes + Array(repeating: 0, count: Self.pageSize - bytes.count)))
+        mapped.append(
+            MappedPage(number: number, bytes: bytes + Array(repeating: 0, count: Self.pageSize - bytes.count)))
         everMapped.insert(number)
     }
 

@@ -29,9 +29,11 @@ extension CPUStep {
         let expectation = location.map { EmulationExpectation($0, cpu.state, machine) }
         cpu.state.context.rip = site &+ 1
         guard
-            let context = enter(&cpu, on: .current, leavesGap: !ablation.contains(.gap), machine, { regs in
-                .breakpoint(Int3Handler(regs: regs, site: VirtualAddress(site), ablation: ablation), expectation)
-            })
+            let context = enter(
+                &cpu, on: .current, leavesGap: !ablation.contains(.gap), machine,
+                { regs in
+                    .breakpoint(Int3Handler(regs: regs, site: VirtualAddress(site), ablation: ablation), expectation)
+                })
         else {
             unwind(&cpu, &kernel, .pageFault)
             return

@@ -101,6 +101,7 @@ extension CPUStep {
             guard cpu.phase == .task, cpu.state.context.interruptsEnabled else { return }
             if isVoluntary { noteQuiescent(cpu.task, &kernel) }
             switchTask(&cpu, &kernel, to: .runnable)
+        case .waitingLoop: returnFromServed(&cpu, &kernel)
         case .unwind, nil: unwind(&cpu, &kernel, .none)
         case .functionTraceCall: trace(&cpu, &kernel, viaList: false)
         case .opsListFunction: trace(&cpu, &kernel, viaList: true)
@@ -134,7 +135,8 @@ extension CPUStep {
         if cpu.needsReschedule { flags.insert(.needResched) }
         let entry = TraceEntry(
             nanoseconds: kernel.nanoseconds, ip: VirtualAddress(registers[RegisterNumber.di]),
-            parent: kernel.callers.shown(registers[RegisterNumber.si], inNMI: flags.contains(.nmi)), pid: Int32(kernel.scheduler[cpu.task].pid), comm: kernel.comms[cpu.task],
+            parent: kernel.callers.shown(registers[RegisterNumber.si], inNMI: flags.contains(.nmi)),
+            pid: Int32(kernel.scheduler[cpu.task].pid), comm: kernel.comms[cpu.task],
             flags: flags, preemptCount: 0)
         if viaList {
             _ = kernel.ftrace.opsListFunction(cpu: cpu.index, entry: entry)

@@ -41,7 +41,9 @@ struct CPUStep {
         if kernel.isStopped { return .stopped }
         if cpu.pendingTrap != .none { return .unwind(cpu.pendingTrap) }
         // An NMI's handler never enables interrupts: the walk has lost its way (rule 6).
-        if cpu.nmiNesting > 0, cpu.phase == .walk, cpu.state.context.interruptsEnabled { return .unwind(.undefinedOpcode) }
+        if cpu.nmiNesting > 0, cpu.phase == .walk, cpu.state.context.interruptsEnabled {
+            return .unwind(.undefinedOpcode)
+        }
         let pending = kernel.interrupts.pending[cpu.index]
         if pending.nmi, !cpu.nmiMasked { return .deliverNMI }
         let isPatcher = cpu.phase == .task && cpu.task == kernel.patcher.taskIndex
@@ -122,7 +124,9 @@ struct CPUStep {
                 at: address, cpu: cpu.index, frontEnd: &cpu.state.frontEnd, choice: choice, kernel.environment.decoder)
         if let (invariant, message) = checkFetch(bytes, address, &kernel) {
             // A return or an indirect branch into the middle of an instruction: the walk has lost its way (rule 6).
-            if address == cpu.state.context.lastIndirectTarget, kernel.array.locationCovering(address).map({ $0.offset > 0 }) == true {
+            if address == cpu.state.context.lastIndirectTarget,
+                kernel.array.locationCovering(address).map({ $0.offset > 0 }) == true
+            {
                 unwind(&cpu, &kernel, .undefinedOpcode)
             } else {
                 kernel.violate(invariant, message, cpu: cpu.index, address: address)
@@ -140,14 +144,19 @@ struct CPUStep {
         _ bytes: InstructionBytes, _ address: UInt64, _ kernel: inout KernelState
     ) -> (Invariant, String)? {
         kernel.verdict.count(.noTornInstruction)
-        if let message = TornInstruction.check(bytes, at: address, kernel.array) { return (.noTornInstruction, message) }
+        if let message = TornInstruction.check(bytes, at: address, kernel.array) {
+            return (.noTornInstruction, message)
+        }
         kernel.verdict.count(.completion)
         if kernel.text.isSettled { return nil }
-        if let message = Completion.check(bytes, at: address, kernel.array, kernel.text) { return (.completion, message) }
+        if let message = Completion.check(bytes, at: address, kernel.array, kernel.text) {
+            return (.completion, message)
+        }
         return nil
     }
 
-    private func execute(_ decoded: UnsafePointer<Instruction>, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
+    private func execute(_ decoded: UnsafePointer<Instruction>, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState)
+    {
         let environment = kernel.environment
         let trap = withUnsafePointer(to: &kernel.text) {
             cpu.state.execute(decoded, MachineAccess(environment: environment, cache: cache, text: $0))

@@ -93,7 +93,9 @@ public struct EventLog: Sendable {
         if ring.count < Self.capacity { ring.append(event) } else { ring[Int(next) & (Self.capacity - 1)] = event }
         next += 1
         let (a, b, c) = kind.words
-        for word in [a ^ UInt64(cpu) << 32, b, c, nanoseconds] { hash = (hash ^ word) &* 0x0000_0100_0000_01b3 ^ hash >> 29 }
+        for word in [a ^ UInt64(cpu) << 32, b, c, nanoseconds] {
+            hash = (hash ^ word) &* 0x0000_0100_0000_01b3 ^ hash >> 29
+        }
     }
 
     /// Events from `sequence` on that are still kept, oldest first, at most `limit`.

@@ -61,7 +61,7 @@ struct WalkCallers: Sendable {
 
 /// What the simulator does at an address.
 enum ServedKind: Sendable, Hashable {
-    case schedule, preempt, unwind, functionTraceCall, opsListFunction
+    case schedule, preempt, waitingLoop, unwind, functionTraceCall, opsListFunction
 }
 
 /// What one update changed, for journal and clients.
@@ -202,7 +202,8 @@ public struct KernelState: Sendable {
     mutating func violate(_ invariant: Invariant, _ message: String, cpu: Int, address: UInt64) {
         guard verdict.violation == nil else { return }
         let violation = Violation(
-            invariant: invariant, message: message, cpu: cpu, address: VirtualAddress(address), nanoseconds: nanoseconds,
+            invariant: invariant, message: message, cpu: cpu, address: VirtualAddress(address),
+            nanoseconds: nanoseconds,
             turn: turn)
         verdict.violation = violation
         isStopped = true

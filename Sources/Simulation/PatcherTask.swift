@@ -54,7 +54,8 @@ extension KernelState {
             patcher.summary?.batches += 1
             patcher.summary?.sites += batch.count
             record(
-                .batchBegan(count: batch.count, first: batch[0].address, last: batch[batch.count - 1].address), cpu: cpu.index)
+                .batchBegan(count: batch.count, first: batch[0].address, last: batch[batch.count - 1].address),
+                cpu: cpu.index)
             return .advanced
         }
         guard let (ticket, steps) = patcher.queue.first else { return .idle }

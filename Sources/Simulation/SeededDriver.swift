@@ -30,16 +30,23 @@ public struct TurnSource: Sendable {
         source = SeededSource(seed: SeededSource.mix(seed) ^ SeededSource.mix(number &+ 1))
     }
 
-    /// A turn of `cpu` without its choice.
-    public mutating func turn(of cpu: Int, _ rates: TurnRates) -> Turn {
-        let quantum = source.next(below: Self.quantumMax) + 1
-        return Turn(
-            cpu: cpu, quantum: quantum, raisesInterrupt: arrives(rates.irq, quantum, rates),
-            raisesNMI: arrives(rates.nmi, quantum, rates))
+    /// A turn of `cpu` without its choice, and without what arrives in it.
+    public mutating func turn(of cpu: Int) -> Turn {
+        Turn(cpu: cpu, quantum: source.next(below: Self.quantumMax) + 1)
     }
 
+    /// Draws what arrives while `turn` lets the time of so many instructions pass: a turn that is one step of a routine
+    /// is shorter than one that walks text, and interrupts come by time.
+    public mutating func addArrivals(_ turn: inout Turn, instructions: Int, _ rates: TurnRates) {
+        turn.raisesInterrupt = arrives(rates.irq, instructions, rates)
+        turn.raisesNMI = arrives(rates.nmi, instructions, rates)
+    }
+
+    /// A turn whose whole quantum is taken to pass.
     public mutating func turn(of cpu: Int, _ configuration: WorldConfiguration) -> Turn {
-        turn(of: cpu, TurnRates(configuration))
+        var turn = turn(of: cpu)
+        addArrivals(&turn, instructions: Int(turn.quantum), TurnRates(configuration))
+        return turn
     }
 
     /// Whether an event of `rate` per CPU and second falls into `quantum` instructions of one CPU.
@@ -84,9 +91,11 @@ public struct SeededDriver {
     ) -> (turn: Turn, outcome: StepOutcome) {
         var source = TurnSource(seed: seed, turn: kernel.turn)
         let index = cpu ?? source.draw(below: cpus.count)
-        var turn = source.turn(of: index, kernel.rates)
+        var turn = source.turn(of: index)
         let taker = TurnTaker(cache: cache)
         let retired = taker.runPrivately(&cpus[index], quantum: Int(turn.quantum), kernel.environment)
+        let passes = taker.instructions(of: turn, &cpus[index], &kernel, retired: retired)
+        source.addArrivals(&turn, instructions: passes, kernel.rates)
         turn.choice = UInt32(source.draw(below: taker.prepare(turn, &cpus[index], &kernel)))
         return (turn, taker.finish(turn, &cpus[index], &kernel, retired: retired))
     }

@@ -4,7 +4,6 @@ public import MachineModel
 import TextPatching
 public import X86
 
-
 /// What a CPU is about to do, for people who step.
 public struct StepDescription: Sendable, Hashable {
     public let cpu: Int

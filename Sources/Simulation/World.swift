@@ -98,6 +98,11 @@ public struct World: Sendable {
                 served[address.rawValue] = name?.hasPrefix("preempt_schedule") == true ? .preempt : .schedule
             }
         }
+        for name in waitingLoops {
+            if let function = image.symbols.address(of: name) {
+                served[(sites.contains(function) ? function + 5 : function).rawValue] = .waitingLoop
+            }
+        }
         if let target = ftrace.target, image.mode == .x86_64 {
             served[target.functionTraceCall.rawValue] = .functionTraceCall
             served[target.listFunction.rawValue] = .opsListFunction
@@ -105,10 +110,17 @@ public struct World: Sendable {
         return served
     }
 
+    /// Functions that wait for another CPU's store to data. Data is private, so they would wait for ever: they return.
+    private static let waitingLoops = [
+        "native_queued_spin_lock_slowpath", "__pv_queued_spin_lock_slowpath", "queued_read_lock_slowpath",
+        "queued_write_lock_slowpath", "osq_lock", "mwait_idle", "delay_tsc", "__delay", "smp_call_function_many_cond",
+    ]
+
     /// Takes one turn. `kernel.turn` counts it.
     @discardableResult
     public mutating func take(_ turn: Turn, _ cache: DecodeCache) -> StepOutcome {
-        let retired = TurnTaker(cache: cache).runPrivately(&cpus[Int(turn.cpu)], quantum: Int(turn.quantum), kernel.environment)
+        let retired = TurnTaker(cache: cache).runPrivately(
+            &cpus[Int(turn.cpu)], quantum: Int(turn.quantum), kernel.environment)
         return TurnTaker(cache: cache).finish(turn, &cpus[Int(turn.cpu)], &kernel, retired: retired)
     }
 }
@@ -141,9 +153,18 @@ public struct TurnTaker {
         return prepare(turn, &copy, &kernel)
     }
 
-    func prepare(_ turn: Turn, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState) -> Int {
+    /// The same without a copy of the CPU.
+    public func prepare(_ turn: Turn, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState) -> Int {
         raise(turn, cpu.index, &kernel)
         return step.choiceCount(&cpu, &kernel)
+    }
+
+    /// About how many instructions' time `turn` lets pass, of which `retired` are already executed.
+    public func instructions(
+        of turn: Turn, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState, retired: Int
+    ) -> Int {
+        if cpu.phase == .task, cpu.task == cpu.idleTask { return Self.idleInstructions }
+        return step.goesOn(&cpu, &kernel) ? max(Int(turn.quantum), retired + 1) : retired + 1
     }
 
     private func raise(_ turn: Turn, _ cpu: Int, _ kernel: inout KernelState) {
@@ -188,8 +209,9 @@ extension CPUStep {
     @inline(__always)
     func goesOn(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) -> Bool {
         guard kernel.text.isSettled, cpu.walksText, cpu.pendingTrap == .none else { return false }
-        return !kernel.isPatching || cpu.state.context.rip >= MachineAccess.moduleBase
-            && cpu.state.context.rip < Sentinel.taskTop
+        return !kernel.isPatching
+            || cpu.state.context.rip >= MachineAccess.moduleBase
+                && cpu.state.context.rip < Sentinel.taskTop
     }
 }
 
@@ -201,6 +223,10 @@ extension KernelState {
 }
 
 extension MachineEnvironment {
+    /// FIXADDR_START to the last page below the legacy vsyscall page: the local APIC's registers among others.
+    private static let fixmap = DataRegion(
+        address: VirtualAddress(0xffff_ffff_ff20_0000), size: 0x3f_f000, bytes: nil, isWritable: true)
+
     convenience init(image: KernelImage, served: Set<UInt64>) {
         func source(_ region: ImageRegion) -> TextSource? {
             guard let bytes = region.bytes else { return nil }
@@ -213,13 +239,32 @@ extension MachineEnvironment {
         for name in ["ftrace_call", "ftrace_regs_call"] {
             if let address = image.symbols.address(of: name) { sites.append((address, 5)) }
         }
+        var thunks: [UInt64: UInt8] = [:]
+        for (number, name) in ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"].enumerated() {
+            if let thunk = image.symbols.address(of: "__x86_indirect_thunk_r\(name)") {
+                thunks[thunk.rawValue] = UInt8(number)
+            }
+        }
+        for number in 8..<16 {
+            if let thunk = image.symbols.address(of: "__x86_indirect_thunk_r\(number)") {
+                thunks[thunk.rawValue] = UInt8(number)
+            }
+        }
+        let fills = ["__start_ro_after_init", "__end_ro_after_init"].map {
+            image.symbols.address(of: $0)?.rawValue ?? 0
+        }
         let data = image.regions.filter { !$0.isExecutable && $0.name != ".data..percpu" }
         guard let text = source(image.text) else { preconditionFailure("a booted image holds its text") }
         self.init(
             text: text,
-            regions: data.map { DataRegion(address: $0.address, size: $0.size, bytes: source($0), isWritable: $0.isWritable) },
+            regions: [Self.fixmap]
+                + data.map {
+                    DataRegion(address: $0.address, size: $0.size, bytes: source($0), isWritable: $0.isWritable)
+                },
             perCPUTemplate: image.regions.first { $0.name == ".data..percpu" }.flatMap(source),
             havocTargets: image.addressTakenFunctions.map(\.rawValue), served: served, mode: image.mode,
-            patchableSites: sites)
+            patchableSites: sites,
+            indirectThunks: thunks, perCPUBase: image.symbols.address(of: "__per_cpu_load")?.rawValue,
+            readOnlyAfterInit: fills[0]..<max(fills[0], fills[1]))
     }
 }

@@ -56,7 +56,11 @@ public struct Int3Handler: Sendable {
             }
             phase = .search
         case .search:
-            if let location = array.find(site) { phase = .emulate(location) } else { phase = .dropReference(claimed: nil) }
+            if let location = array.find(site) {
+                phase = .emulate(location)
+            } else {
+                phase = .dropReference(claimed: nil)
+            }
         case .emulate(let location) where location.emulated[0] == 0xcc:
             // Somebody poked an explicit INT3: it is not consumed, the next handler in the chain takes it.
             phase = .dropReference(claimed: nil)

@@ -52,7 +52,8 @@ public struct Instruction: Sendable {
     /// The opcode and operands can transfer control elsewhere than to the next instruction.
     public var isControlTransfer: Bool {
         switch operation {
-        case .call, .callIndirect, .jump, .jumpIndirect, .jumpCondition, .ret, .breakpoint, .undefined, .interruptReturn:
+        case .call, .callIndirect, .jump, .jumpIndirect, .jumpCondition, .ret, .breakpoint, .undefined,
+            .interruptReturn:
             true
         default: false
         }

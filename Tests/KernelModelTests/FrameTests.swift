@@ -18,7 +18,8 @@ struct FrameTests {
     private func machine() -> (MachineAccess, CPUState) {
         let text = Text()
         let environment = MachineEnvironment(
-            text: TextSource(address: VirtualAddress(0xffff_ffff_8100_0000), bytes: UnsafeRawBufferPointer(text.memory), owner: text),
+            text: TextSource(
+                address: VirtualAddress(0xffff_ffff_8100_0000), bytes: UnsafeRawBufferPointer(text.memory), owner: text),
             regions: [], perCPUTemplate: nil, havocTargets: [], served: [], mode: .x86_64, patchableSites: [])
         var context = ExecutionContext(memory: GuestMemory(number: 0, seed: 1), seed: 2)
         context.rip = Self.site.rawValue + 1
@@ -44,7 +45,8 @@ struct FrameTests {
         #expect(regs.address(.ip) == aligned - 40 - shift)
         #expect(regs.base == aligned - PtRegs.size - shift)
         #expect(cpu.context.rsp == regs.base && !cpu.context.interruptsEnabled)
-        #expect(regs.read(.ss, &cpu, machine) == Segment.kernelData && regs.read(.cs, &cpu, machine) == Segment.kernelCode)
+        #expect(
+            regs.read(.ss, &cpu, machine) == Segment.kernelData && regs.read(.cs, &cpu, machine) == Segment.kernelCode)
         #expect(regs.read(.sp, &cpu, machine) == interrupted && regs.read(.flags, &cpu, machine) == flags)
         #expect(regs.read(.ip, &cpu, machine) == Self.site.rawValue + 1 && regs.read(.origAx, &cpu, machine) == ~0)
         #expect(regs.read(.di, &cpu, machine) == registers[7] && regs.read(.r15, &cpu, machine) == registers[15])
@@ -71,7 +73,9 @@ struct FrameTests {
         #expect(cpu.context.rsp == cpu.context.memory.stackBase + 64 && cpu.context.registers[3] == before)
     }
 
-    private func emulateCall(misalignment: UInt64, leavesGap: Bool) throws -> (selector: UInt64, top: UInt64?, sp: UInt64) {
+    private func emulateCall(misalignment: UInt64, leavesGap: Bool) throws -> (
+        selector: UInt64, top: UInt64?, sp: UInt64
+    ) {
         var (machine, cpu) = machine()
         cpu.context.rsp -= misalignment
         let interrupted = cpu.context.rsp
@@ -87,7 +91,9 @@ struct FrameTests {
     @Test("With the gap an emulated CALL pushes its return address and hurts nothing", arguments: [0, 8])
     func callWithGap(misalignment: UInt64) throws {
         let (selector, top, moved) = try emulateCall(misalignment: misalignment, leavesGap: true)
-        #expect(KernelEntry.acceptsStackSegment(selector) && top == Self.site.rawValue + 5 && moved == UInt64(bitPattern: -8))
+        #expect(
+            KernelEntry.acceptsStackSegment(selector) && top == Self.site.rawValue + 5
+                && moved == UInt64(bitPattern: -8))
     }
 
     @Test("Without the gap it overwrites the saved SS when RSP is 16-aligned, and works by luck when it is not")
@@ -107,7 +113,10 @@ struct FrameTests {
             let interrupted = cpu.context.rsp
             let regs = try #require(KernelEntry.enter(&cpu, on: .current, leavesGap: true, machine))
             try Int3Emulation.emulate(InstructionBytes(bytes), at: Self.site, regs, &cpu, machine)
-            return [VirtualAddress(regs.read(.ip, &cpu, machine)) - Self.site, Int(regs.read(.sp, &cpu, machine) &- interrupted)]
+            return [
+                VirtualAddress(regs.read(.ip, &cpu, machine)) - Self.site,
+                Int(regs.read(.sp, &cpu, machine) &- interrupted),
+            ]
         }
         #expect(try target([0xc3, 0xcc, 0xcc, 0xcc, 0xcc], top: Self.site.rawValue + 77) == [77, 8])
         #expect(try target([0xe9, 0x10, 0, 0, 0]) == [0x15, 0])

@@ -12,7 +12,9 @@ struct SchedulerTests {
 
     @Test("A grace period waits for every task that has not switched voluntarily, and for interrupts on idle CPUs")
     func gracePeriod() {
-        var scheduler = Scheduler(tasks: [task(.idle, .running(cpu: 0)), task(.patcher, .blocked), task(.guest, .runnable)])
+        var scheduler = Scheduler(tasks: [
+            task(.idle, .running(cpu: 0)), task(.patcher, .blocked), task(.guest, .runnable),
+        ])
         let number = scheduler.beginGracePeriod()
         #expect(!scheduler.isOver(number), "a preempted task may stand in a trampoline")
         scheduler.noteQuiescent(2)

@@ -28,7 +28,8 @@ struct Bench {
 
     init(_ bytes: [UInt8], havocTargets: [UInt64] = [], regions: [DataRegion] = []) {
         let environment = MachineEnvironment(
-            text: BenchText(bytes).source, regions: regions, perCPUTemplate: nil, havocTargets: havocTargets, served: [],
+            text: BenchText(bytes).source, regions: regions, perCPUTemplate: nil, havocTargets: havocTargets,
+            served: [],
             mode: .x86_64, patchableSites: [])
         machine = MachineAccess(environment: environment, cache: DecodeCache(environment))
         var context = ExecutionContext(memory: GuestMemory(number: 0, seed: 7), seed: 9)

@@ -5,7 +5,9 @@ import X86
 /// The rules of havoc that the interpreter itself carries out.
 @Suite("Havoc")
 struct HavocTests {
-    private func mark(_ bench: inout Bench, _ register: Int) { bench.cpu.context.havocRegisters |= 1 << UInt16(register) }
+    private func mark(_ bench: inout Bench, _ register: Int) {
+        bench.cpu.context.havocRegisters |= 1 << UInt16(register)
+    }
 
     @Test("An instruction without semantics disturbs what it writes, and nothing else")
     func unknown() {
@@ -38,9 +40,11 @@ struct HavocTests {
         #expect(bench.cpu.counts.havoc.branches == 1)
     }
 
-    @Test("Rule 3: RSP, a return address and RFLAGS are never taken from havoc", arguments: [
-        [0x48, 0x89, 0xc4], [0x48, 0x01, 0xc4], [0x50, 0xc3], [0x50, 0x9d], [0x50, 0x5c], [0x48, 0x8d, 0x20],
-    ] as [[UInt8]])
+    @Test(
+        "Rule 3: RSP, a return address and RFLAGS are never taken from havoc",
+        arguments: [
+            [0x48, 0x89, 0xc4], [0x48, 0x01, 0xc4], [0x50, 0xc3], [0x50, 0x9d], [0x50, 0x5c], [0x48, 0x8d, 0x20],
+        ] as [[UInt8]])
     func stackPointer(_ bytes: [UInt8]) {
         var bench = Bench(bytes)
         mark(&bench, 0)

@@ -69,7 +69,9 @@ struct TextMemoryTests {
                 == Self.whole.union(["e8 ab 02 03 04", "e8 ab cd 03 04", "e8 ab cd ef 04"]))
     }
 
-    @Test("A site inside one chunk does not tear even without syncs 1 and 2", arguments: [FetchModel.line, .chunk16, .chunk8])
+    @Test(
+        "A site inside one chunk does not tear even without syncs 1 and 2",
+        arguments: [FetchModel.line, .chunk16, .chunk8])
     func insideChunk(_ model: FetchModel) {
         var (text, _) = memory(model)
         let site = BenchText.base
@@ -145,7 +147,8 @@ struct TextMemoryTests {
         text.map([0xc3, 0xcc], at: page)
         #expect(text.isMapped(page.rawValue) && text.newestBytes(at: page, count: 3) == [0xc3, 0xcc, 0])
         text.unmap(page)
-        #expect(!text.isMapped(page.rawValue) && text.wasMapped(page.rawValue) && text.newestByte(at: page.rawValue) == nil)
+        #expect(
+            !text.isMapped(page.rawValue) && text.wasMapped(page.rawValue) && text.newestByte(at: page.rawValue) == nil)
         #expect(text.newestInstruction(at: page.rawValue, count: 15).count == 0)
     }
 }

@@ -21,7 +21,9 @@ struct FinalDesignTests {
         #expect(world.kernel.verdict.violation == nil)
         #expect(churn.round == 13)
         #expect(world.kernel.traps.taken > 20 && world.kernel.traps.sites.count > 10)
-        for invariant in Invariant.allCases { #expect(world.kernel.verdict.checks[invariant] ?? 0 > 0, "\(invariant.label)") }
+        for invariant in Invariant.allCases {
+            #expect(world.kernel.verdict.checks[invariant] ?? 0 > 0, "\(invariant.label)")
+        }
     }
 
     @Test("Every call that a trap emulates into a tracing trampoline is in that CPU's trace buffer")
@@ -35,8 +37,12 @@ struct FinalDesignTests {
         func collect() {
             for event in world.kernel.events.events(from: next, limit: 1 << 14) {
                 next = event.sequence + 1
-                guard case .int3Emulated(let site, let instruction) = event.kind, instruction[0] == 0xe8 else { continue }
-                if trampolines.contains((site + 5 + instruction.displacement32).rawValue) { expected.append((event.cpu, site)) }
+                guard case .int3Emulated(let site, let instruction) = event.kind, instruction[0] == 0xe8 else {
+                    continue
+                }
+                if trampolines.contains((site + 5 + instruction.displacement32).rawValue) {
+                    expected.append((event.cpu, site))
+                }
             }
         }
         for _ in 0..<200_000 where ticket.map({ !world.kernel.isComplete($0) }) == true {
@@ -62,6 +68,7 @@ struct FinalDesignTests {
         var world = try Fixture.world()
         let driver = SeededDriver(seed: 1, environment: world.kernel.environment)
         try Fixture.finish(Fixture.setTracer(.function, &world), &world, driver)
+        try #require(world.kernel.events.oldest == 0, "no event is forgotten yet")
         var counts: [Int] = []
         var lasts: [VirtualAddress] = []
         var syncs = 0
@@ -80,7 +87,7 @@ struct FinalDesignTests {
         #expect(syncs == counts.count * 3)
     }
 
-    @Test("On i386 images text is patched although nothing executes it")
+    @Test("Text is patched although no task executes it, as on i386 images")
     func withoutTasks() throws {
         var world = try Fixture.world(tasks: 0)
         let driver = SeededDriver(seed: 1, environment: world.kernel.environment)

@@ -11,27 +11,55 @@ import X86
 enum Fixture {
     static let image = KernelImage.builtin()
 
-    static func workload(_ image: KernelImage = image) -> Workload {
-        let entries = image.mcountSites.compactMap { site -> Workload.Entry? in
-            guard let (index, offset, _) = image.symbols.lookup(site), offset == 0 else { return nil }
-            _ = index
-            return Workload.Entry(function: site, weight: 1)
-        }
+    /// Traced functions whose site crosses a boundary of 16 bytes with bytes that differ on both sides.
+    static let crossing: [VirtualAddress] = Array(
+        image.mcountSites.filter { $0.rawValue % 16 > 11 && image.symbols.lookup($0)?.offset == 0 }.prefix(4))
+
+    /// Tasks enter all traced functions of `image` alike, or those of `only`.
+    static func workload(_ image: KernelImage = image, only: [VirtualAddress]? = nil) -> Workload {
+        let entries = (only ?? image.mcountSites).filter { image.symbols.lookup($0)?.offset == 0 }
         func find(_ names: [String]) -> [VirtualAddress] { names.compactMap { image.symbols.address(of: $0) } }
         var served: [VirtualAddress: ServedAction] = [:]
-        for address in find(["schedule", "preempt_schedule"]) { served[address] = .schedule }
+        for address in find([
+            "schedule", "__schedule", "preempt_schedule", "preempt_schedule_notrace", "preempt_schedule_irq",
+            "schedule_idle",
+        ]) { served[address] = .schedule }
+        for address in find([
+            "__switch_to_asm", "do_exit", "make_task_dead", "do_task_dead", "panic", "__stack_chk_fail", "do_idle",
+            "default_idle", "cpu_startup_entry",
+        ]) { served[address] = .unwind }
         return Workload(
-            entries: entries, irqEntries: find(["sysvec_apic_timer_interrupt", "tick_sched_timer"]),
-            nmiEntries: find(["exc_nmi", "default_do_nmi"]), served: served)
+            entries: entries.map { Workload.Entry(function: $0, weight: 1) },
+            irqEntries: find([
+                "sysvec_apic_timer_interrupt", "tick_sched_timer", "hrtimer_interrupt", "update_process_times",
+            ]),
+            nmiEntries: find(["exc_nmi", "default_do_nmi", "nmi_handle"]), served: served)
     }
 
     static func world(
-        cpus: Int = 4, tasks: Int = 8, seed: UInt64 = 1, model: FetchModel = .chunk16, ablation: TextPokeAblation = []
+        cpus: Int = 4, tasks: Int = 8, seed: UInt64 = 1, model: FetchModel = .chunk16, ablation: TextPokeAblation = [],
+        only: [VirtualAddress]? = nil
     ) throws -> World {
         try World(
             image: image,
             configuration: WorldConfiguration(
-                cpuCount: cpus, taskCount: tasks, seed: seed, fetchModel: model, ablation: ablation, workload: workload()))
+                cpuCount: cpus, taskCount: tasks, seed: seed, fetchModel: model, ablation: ablation,
+                workload: workload(only: only)))
+    }
+
+    /// A world whose tasks run few functions, all with crossing sites, and two ops that trace nothing else: updates are
+    /// short and every CPU is always near a site.
+    static func hotWorld(seed: UInt64, model: FetchModel, ablation: TextPokeAblation) throws -> World {
+        var world = try world(seed: seed, model: model, ablation: ablation, only: crossing)
+        let words = crossing.map { image.symbols.name(at: image.symbols.lookup($0)!.index) }.joined(separator: " ")
+        for array in 0..<2 {
+            _ = try world.kernel.updateFtrace {
+                (ftrace: inout FtraceState, kernel: borrowing KernelState) throws(FtraceError) in
+                if array > 0 { try ftrace.makeInstance("foo") }
+                return try ftrace.writeFilter(array: array, notrace: false, words: words, append: false, text: kernel)
+            }
+        }
+        return world
     }
 
     /// Runs until `ticket` is complete or a violation stopped the world; fails after `turnsMax`.
@@ -40,7 +68,8 @@ enum Fixture {
     ) throws {
         guard let ticket else { return }
         for _ in 0..<turnsMax where !world.kernel.isComplete(ticket) && !world.kernel.isStopped { driver.take(&world) }
-        try #require(world.kernel.isComplete(ticket) || world.kernel.isStopped, "the update ends within \(turnsMax) turns")
+        try #require(
+            world.kernel.isComplete(ticket) || world.kernel.isStopped, "the update ends within \(turnsMax) turns")
     }
 
     static func setTracer(_ tracer: Tracer, _ world: inout World) -> UpdateTicket? {

@@ -15,20 +15,23 @@ struct TextPokeArrayTests {
         let ascending = (0..<600).map { location($0 * 16) }
         #expect(TextPokeArray.batches(.queued(ascending)).map(\.count) == [256, 256, 88])
         let turned = [location(32), location(48), location(16), location(64)]
-        #expect(TextPokeArray.batches(.queued(turned)).map { $0.map(\.address) } == [
-            [location(32).address, location(48).address], [location(16).address, location(64).address],
-        ])
+        #expect(
+            TextPokeArray.batches(.queued(turned)).map { $0.map(\.address) } == [
+                [location(32).address, location(48).address], [location(16).address, location(64).address],
+            ])
         #expect(TextPokeArray.batches(.single(location(0))).count == 1)
         #expect(TextPokeArray.batches(.queued([])).isEmpty)
     }
 
-    @Test("Exactly the instructions that the INT3 handler knows can be queued", arguments: [
-        ("cc", true), ("c3", true), ("c3 cc cc cc cc", true), ("c3 90 90 90 90", false), ("e8 01 02 03 04", true),
-        ("e9 01 02 03 04", true), ("e9 01 02 03 04 cc", true), ("e9 01 02 03 04 90", false), ("eb 01", true),
-        ("eb 01 cc cc cc", true), ("eb 01 90", false), ("74 05", true), ("7f 05 cc", false),
-        ("0f 84 01 02 03 04", true), ("0f 94 01 02 03 04", false), ("0f 1f 44 00 00", true), ("66 90", true),
-        ("3e 8d 74 26 00", true), ("90", false), ("48 89 d8", false), ("2e 2e 2e 31 c0", false),
-    ])
+    @Test(
+        "Exactly the instructions that the INT3 handler knows can be queued",
+        arguments: [
+            ("cc", true), ("c3", true), ("c3 cc cc cc cc", true), ("c3 90 90 90 90", false), ("e8 01 02 03 04", true),
+            ("e9 01 02 03 04", true), ("e9 01 02 03 04 cc", true), ("e9 01 02 03 04 90", false), ("eb 01", true),
+            ("eb 01 cc cc cc", true), ("eb 01 90", false), ("74 05", true), ("7f 05 cc", false),
+            ("0f 84 01 02 03 04", true), ("0f 94 01 02 03 04", false), ("0f 1f 44 00 00", true), ("66 90", true),
+            ("3e 8d 74 26 00", true), ("90", false), ("48 89 d8", false), ("2e 2e 2e 31 c0", false),
+        ])
     func emulatable(_ text: String, _ expected: Bool) {
         let bytes = text.split(separator: " ").map { UInt8($0, radix: 16)! }
         #expect(TextPokeArray.isEmulatable(InstructionBytes(bytes)) == expected)

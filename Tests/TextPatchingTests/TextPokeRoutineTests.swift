@@ -13,7 +13,9 @@ struct TextPokeRoutineTests {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 64)
         init() {
             memory.initializeMemory(as: UInt8.self, repeating: 0x90)
-            for site in [0, 64] { for (index, byte) in InstructionBytes.nop5.bytes.enumerated() { memory[site + index] = byte } }
+            for site in [0, 64] {
+                for (index, byte) in InstructionBytes.nop5.bytes.enumerated() { memory[site + index] = byte }
+            }
         }
         deinit { memory.deallocate() }
     }
@@ -48,7 +50,9 @@ struct TextPokeRoutineTests {
     private func run(_ routine: inout TextPokeRoutine, _ machine: inout Machine) -> [[String]] {
         var stages: [[String]] = []
         while true {
-            let now = Self.locations.map { InstructionBytes(machine.text.newestBytes(at: $0.address, count: 5)).description }
+            let now = Self.locations.map {
+                InstructionBytes(machine.text.newestBytes(at: $0.address, count: 5)).description
+            }
             if stages.last != now { stages.append(now) }
             switch routine.step(&machine.array, &machine.text, &machine.interrupts, &machine.cpu, choice: 0) {
             case .waiting, .finished: return stages
@@ -67,11 +71,13 @@ struct TextPokeRoutineTests {
             machine.interrupts.acknowledgeSync(1)
         }
         let nop = "0f 1f 44 00 00"
-        #expect(run(&routine, &machine) == [[nop, nop], ["cc 1f 44 00 00", nop], ["cc 1f 44 00 00", "cc 1f 44 00 00"]])
+        #expect(
+            run(&routine, &machine) == [[nop, nop], ["cc 1f 44 00 00", nop], ["cc 1f 44 00 00", "cc 1f 44 00 00"]])
         #expect(machine.interrupts.outstanding == [1] && machine.array.references == [1, 1])
         acknowledge()
         let tails = run(&routine, &machine)
-        #expect(tails.first == ["cc 1f 44 00 00", "cc 1f 44 00 00"] && tails.last == ["cc ff 01 00 00", "cc bf 01 00 00"])
+        #expect(
+            tails.first == ["cc 1f 44 00 00", "cc 1f 44 00 00"] && tails.last == ["cc ff 01 00 00", "cc bf 01 00 00"])
         #expect(tails[1] == ["cc ff 44 00 00", "cc 1f 44 00 00"], "one byte at a time")
         acknowledge()
         #expect(run(&routine, &machine).last == ["e8 ff 01 00 00", "e8 bf 01 00 00"])

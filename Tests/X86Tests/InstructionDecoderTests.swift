@@ -79,7 +79,8 @@ struct InstructionDecoderTests {
 
     @Test("Encodings print as objdump prints bytes, and a call's target is where the processor goes")
     func bytes() {
-        let call = InstructionBytes.call(from: VirtualAddress(0xffff_ffff_8100_0000), to: VirtualAddress(0xffff_ffff_8100_0000))
+        let call = InstructionBytes.call(
+            from: VirtualAddress(0xffff_ffff_8100_0000), to: VirtualAddress(0xffff_ffff_8100_0000))
         #expect(call.description == "e8 fb ff ff ff")
         #expect(call.displacement32 == -5)
         #expect(call.replacing(0, with: 0xcc).description == "cc fb ff ff ff")
@@ -88,10 +89,12 @@ struct InstructionDecoderTests {
     @Test("The disassembly is AT&T text with the branch's target")
     func disassembly() throws {
         let lines = Disassembler(mode: .x86_64).disassemble(
-            [0x48, 0x81, 0xec, 0xa8, 0, 0, 0, 0xe8, 0xfb, 0, 0, 0], at: VirtualAddress(0xffff_ffff_c020_1000), linesMax: 8)
+            [0x48, 0x81, 0xec, 0xa8, 0, 0, 0, 0xe8, 0xfb, 0, 0, 0], at: VirtualAddress(0xffff_ffff_c020_1000),
+            linesMax: 8)
         #expect(lines.count == 2)
         #expect(lines[0].text == "sub $0xa8, %rsp")
-        let nop = Disassembler(mode: .x86_64).disassemble(InstructionBytes.nop5.bytes, at: VirtualAddress(0), linesMax: 1)
+        let nop = Disassembler(mode: .x86_64).disassemble(
+            InstructionBytes.nop5.bytes, at: VirtualAddress(0), linesMax: 1)
         #expect(nop.first?.text == "nopl 0x0(%rax,%rax,1)")
         #expect(lines[1].target == VirtualAddress(0xffff_ffff_c020_1107))
     }

@@ -7,7 +7,8 @@ enum TornInstruction {
     static func check(_ bytes: InstructionBytes, at address: UInt64, _ array: TextPokeArray) -> String? {
         guard let (location, offset) = array.locationCovering(address) else { return nil }
         if offset > 0 {
-            return "execution starts \(offset) bytes inside the instruction at \(location.address), which is being patched"
+            return
+                "execution starts \(offset) bytes inside the instruction at \(location.address), which is being patched"
         }
         if bytes.count > 0, bytes[0] == 0xcc { return nil }
         let length = min(bytes.count, location.new.count)
