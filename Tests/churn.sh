@@ -18,8 +18,8 @@ ctl() { .build/release/patchsimctl --socket "$socket" "$@"; }
 end=$((SECONDS + seconds))
 cycles=0
 while [ $SECONDS -lt $end ]; do
-    ctl ftrace enable '*' >/dev/null
-    ctl ftrace disable '*' >/dev/null
+    ctl ftrace enable '*' >/dev/null || break
+    ctl ftrace disable '*' >/dev/null || break
     cycles=$((cycles + 1))
 done
 echo "$cycles cycles in $seconds s"

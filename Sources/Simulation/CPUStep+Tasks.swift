@@ -6,7 +6,7 @@ import X86
 /// Tasks: their walks, sleep, wake-up, preemption; served functions; unwinding.
 extension CPUStep {
     /// Instructions after which a task's walk is given up (rule 5).
-    static let taskWalkBudget = 20_000
+    static let taskWalkBudget = 5_000
     /// One walk in this many is followed by sleep.
     static let sleepOneIn = 6
     /// Longest sleep, in nanoseconds.

@@ -14,6 +14,6 @@ final class KickTable: Sendable {
 
     func kick(_ numbers: [Int]) {
         let woken = cpus.withLock { cpus in numbers.compactMap { cpus[$0].cpu } }
-        for cpu in woken { Task { await cpu.wake() } }
+        for cpu in woken { cpu.kicked() }
     }
 }

@@ -49,10 +49,14 @@ actor LiveCPU {
         return state
     }
 
-    /// Somebody needs this CPU now.
-    func wake() {
-        _ = shared.withLock { $0.kicked.remove(index) }
-        burst()
+    /// Somebody needs this CPU now. Straight to its queue: a hop over the pool of tasks would double the time of a sync.
+    nonisolated func kicked() {
+        executor.queue.async {
+            self.assumeIsolated { live in
+                _ = live.shared.withLock { $0.kicked.remove(live.index) }
+                live.burst()
+            }
+        }
     }
 
     // MARK: Running
@@ -60,10 +64,17 @@ actor LiveCPU {
     /// Turns of one burst; between bursts other jobs of this queue run.
     private static let turnsPerBurst = 512
     /// Turns that a CPU without time left takes when it is needed.
-    private static let turnsOnCredit = 16
+    private static let turnsOnCredit = 4
+    /// Turns of a burst while text is being patched: tens of microseconds. A CPU that ran on would keep the others from
+    /// their acknowledgements for a time slice of the host, once for every sync.
+    private static let turnsWhilePatching = 16
+    /// Rest between two such bursts.
+    private static let patchingRestMicroseconds = 50
 
     private enum Ending {
         case paused, used, idle, waiting
+        /// Text is being patched, and others must get their share of the host's processors.
+        case yielded
         /// The burst was long enough, but there is more to do at once.
         case due
     }
@@ -76,6 +87,7 @@ actor LiveCPU {
         switch ending {
         case .paused, .waiting: break
         case .due: schedule(afterMicroseconds: 0)
+        case .yielded: schedule(afterMicroseconds: Self.patchingRestMicroseconds)
         case .used: schedule(afterMicroseconds: pace.waitMicroseconds)
         case .idle: schedule(afterMicroseconds: Pace.idleMicroseconds)
         }
@@ -83,18 +95,26 @@ actor LiveCPU {
 
     private func runTurns(_ cpu: inout SimulatedCPU) -> Ending {
         var onCredit = Self.turnsOnCredit
+        var patching = 0
         if shared.withLock({ $0.isPaused }) { return .paused }
         for _ in 0..<Self.turnsPerBurst {
             let hasTime = pace.hasTime
-            let (outcome, retired, isNeeded, isPaused) = takeTurn(&cpu)
-            pace.use(retired)
-            if isPaused { return .paused }
-            switch outcome {
+            let turn = takeTurn(&cpu)
+            if turn.isPaused { return .paused }
+            switch turn.outcome {
             case .stopped: return .paused
             case .waiting: return .waiting
             case .idle: return .idle
             case .ran:
-                if hasTime || isNeeded { continue }
+                if turn.isPatching {
+                    // Nobody waits for the speed to be kept while an update runs.
+                    if turn.isNeeded { continue }
+                    patching += 1
+                    if patching >= Self.turnsWhilePatching { return .yielded }
+                    continue
+                }
+                pace.use(turn.retired)
+                if hasTime || turn.isNeeded { continue }
                 onCredit -= 1
                 if onCredit == 0 { return .used }
             }
@@ -102,10 +122,19 @@ actor LiveCPU {
         return .due
     }
 
-    /// One turn: alone, then under the guard. `isPaused` when it must be the last one.
-    private func takeTurn(
-        _ cpu: inout SimulatedCPU
-    ) -> (outcome: StepOutcome, retired: Int, isNeeded: Bool, isPaused: Bool) {
+    private struct TurnReport {
+        let outcome: StepOutcome
+        /// Instructions of the turn.
+        let retired: Int
+        /// There is something that only this CPU can do now.
+        let isNeeded: Bool
+        /// The world is being brought to rest: it was the last turn.
+        let isPaused: Bool
+        let isPatching: Bool
+    }
+
+    /// One turn: alone, then under the guard.
+    private func takeTurn(_ cpu: inout SimulatedCPU) -> TurnReport {
         // The draws of a live CPU depend on its own count: the order among CPUs is recorded, not drawn.
         var source = TurnSource(
             seed: configuration.seed ^ UInt64(index + 1) << 48, turn: turnsTaken)
@@ -113,7 +142,7 @@ actor LiveCPU {
         var turn = source.turn(of: index, configuration)
         let before = cpu.state.counts.instructions
         let alone = taker.runPrivately(&cpu, quantum: Int(turn.quantum), environment)
-        let (outcome, kicks, waiters, isNeeded, isPaused) = shared.withLock { shared in
+        let (report, kicks, waiters) = shared.withLock { shared in
             let count = taker.prepare(turn, cpu, &shared.kernel)
             turn.choice = UInt32(source.draw(below: count))
             var outcome = taker.finish(turn, &cpu, &shared.kernel, retired: alone)
@@ -124,12 +153,14 @@ actor LiveCPU {
                 outcome = patcherTurn(&cpu, &shared)
             }
             shared.views[index] = CPUView(cpu)
-            let isNeeded = shared.kernel.mustRun(index)
-            return (outcome, shared.takeKicks(except: index), shared.takeDueWaiters(), isNeeded, shared.isPaused)
+            let report = TurnReport(
+                outcome: outcome, retired: Int(cpu.state.counts.instructions - before),
+                isNeeded: shared.kernel.mustRun(index), isPaused: shared.isPaused, isPatching: shared.kernel.isPatching)
+            return (report, shared.takeKicks(except: index), shared.takeDueWaiters())
         }
         if !kicks.isEmpty { kick(kicks) }
         for waiter in waiters { waiter.continuation.resume() }
-        return (outcome, Int(cpu.state.counts.instructions - before), isNeeded, isPaused)
+        return report
     }
 
     /// Turns that a CPU with the patcher takes under one hold of the guard: handing the guard over for each of the patcher's

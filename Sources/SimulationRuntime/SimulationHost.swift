@@ -117,8 +117,8 @@ public actor SimulationHost {
         if holders.isEmpty { isHeld = false } else { holders.removeFirst().resume() }
     }
 
-    private func kick(_ cpus: [Int]) async {
-        for cpu in cpus where live.indices.contains(cpu) { await live[cpu].wake() }
+    private func kick(_ cpus: [Int]) {
+        for cpu in cpus where live.indices.contains(cpu) { live[cpu].kicked() }
     }
 
     public func resume() async throws(SimulationHostError) {

@@ -18,7 +18,7 @@ extension EmbeddedTexts {
         tasks = 16
 
         # Instructions per second of all CPUs together. Without it three quarters of one core stay free.
-        # speed = 2000000
+        # speed = 1000000
 
         # Symbols whose entry the simulator serves itself: a task that gets there sleeps, is preempted, or starts over.
         served = [
@@ -39,8 +39,8 @@ extension EmbeddedTexts {
         ]
         nmi_entries = ["nmi_handle", "perf_event_nmi_handler", "nmi_cpu_backtrace_handler"]
 
-        # What tasks enter, over and over: the system calls that a busy machine makes most, then everything else a little, so
-        # that in the end every call site is reached.
+        # What tasks enter, over and over: the system calls that a busy machine makes most, and everything else besides, so that
+        # in the end every call site is reached.
         [[entry]]
         function = "vfs_read"
         weight = 120
@@ -104,6 +104,6 @@ extension EmbeddedTexts {
 
         [[entry]]
         function = "*"
-        weight = 200
+        weight = 1500
         """# + "\n"
 }
