@@ -11,6 +11,8 @@ bindir := $(DESTDIR)$(PREFIX)/bin
 libdir := $(DESTDIR)$(PREFIX)/lib/patchsim
 unitdir := $(DESTDIR)$(PREFIX)/lib/systemd/system
 sharedir := $(DESTDIR)$(PREFIX)/share/patchsim
+mandir := $(DESTDIR)$(PREFIX)/share/man
+varlinkdir := $(DESTDIR)$(PREFIX)/share/varlink
 
 .PHONY: all build test lint demo install uninstall clean system-packages
 
@@ -30,7 +32,7 @@ test: system-packages lint
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
-	bash -n .ci/run .ci/system-packages.sh docs/demo/demo.sh Tests/fetch-kernels.sh Tests/peers/setup.sh
+	bash -n .ci/run .ci/system-packages.sh docs/demo/demo.sh Tests/fetch-kernels.sh Tests/peers/setup.sh Tests/embed.sh
 
 demo: build
 	docs/demo/demo.sh $(KERNEL)
@@ -44,13 +46,17 @@ install: build
 	for unit in systemd/*; do \
 		sed 's|/usr/bin/|$(PREFIX)/bin/|' "$$unit" > "$(unitdir)/$${unit##*/}" || exit 1; \
 	done
-	if [ -d Config ]; then cp -r Config/. $(sharedir); fi
+	cp -r Config/. $(sharedir)
+	for page in docs/man/*; do install -D -m 644 "$$page" "$(mandir)/man$${page##*.}/$${page##*/}" || exit 1; done
+	install -D -m 644 -t $(varlinkdir) docs/varlink/*.varlink
 
 uninstall:
 	rm -f $(bindir)/patchsimd $(bindir)/patchsimctl
 	for unit in systemd/*; do rm -f "$(unitdir)/$${unit##*/}"; done
+	for page in docs/man/*; do rm -f "$(mandir)/man$${page##*.}/$${page##*/}"; done
+	for interface in docs/varlink/*; do rm -f "$(varlinkdir)/$${interface##*/}"; done
 	rm -rf $(libdir) $(sharedir)
 
 clean:
 	$(SWIFT) package clean
-	rm -rf .build .build-kernels .demo-state
+	rm -rf .build .build-kernels .build-venv

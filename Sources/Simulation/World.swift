@@ -142,6 +142,11 @@ public struct TurnTaker {
         return Int(cpu.state.counts.instructions - before)
     }
 
+    /// The next shared step is one of the patcher's.
+    public func isPatcherNext(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) -> Bool {
+        step.next(&cpu, &kernel) == .patcherStep
+    }
+
     /// Raises what the turn raises, then says how many alternatives its shared step has.
     public func prepare(_ turn: Turn, _ cpu: borrowing SimulatedCPU, _ kernel: inout KernelState) -> Int {
         var copy = copy cpu

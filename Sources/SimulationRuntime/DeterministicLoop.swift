@@ -60,10 +60,11 @@ actor DeterministicLoop {
             var taken = 0
             while taken < Self.turnsPerHold, !isStopped {
                 let (turn, outcome) = driver.take(&cpus, &shared.kernel)
-                shared.record(turn, cpus[Int(turn.cpu)])
+                shared.history.append(turn)
                 taken += 1
                 isStopped = outcome == .stopped
             }
+            for index in cpus.indices { shared.views[index] = CPUView(cpus[index]) }
             let speed = shared.kernel.configuration.workload.speed
             let retired = Int(Double(shared.kernel.nanoseconds - before) * Double(speed) / 1e9)
             return (isStopped, retired, shared.kernel.isPatching, shared.takeDueWaiters())

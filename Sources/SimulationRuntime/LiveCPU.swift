@@ -60,7 +60,7 @@ actor LiveCPU {
     /// Turns of one burst; between bursts other jobs of this queue run.
     private static let turnsPerBurst = 512
     /// Turns that a CPU without time left takes when it is needed.
-    private static let turnsOnCredit = 4
+    private static let turnsOnCredit = 16
 
     private enum Ending {
         case paused, used, idle, waiting
@@ -69,8 +69,11 @@ actor LiveCPU {
     }
 
     private func burst() {
-        guard cpu != nil else { return }
-        switch runTurns() {
+        // Out of the optional for the burst: a copy of a CPU costs more than a turn.
+        guard var running = cpu.take() else { return }
+        let ending = runTurns(&running)
+        cpu = running
+        switch ending {
         case .paused, .waiting: break
         case .due: schedule(afterMicroseconds: 0)
         case .used: schedule(afterMicroseconds: pace.waitMicroseconds)
@@ -78,12 +81,12 @@ actor LiveCPU {
         }
     }
 
-    private func runTurns() -> Ending {
+    private func runTurns(_ cpu: inout SimulatedCPU) -> Ending {
         var onCredit = Self.turnsOnCredit
         if shared.withLock({ $0.isPaused }) { return .paused }
         for _ in 0..<Self.turnsPerBurst {
             let hasTime = pace.hasTime
-            let (outcome, retired, isNeeded, isPaused) = takeTurn()
+            let (outcome, retired, isNeeded, isPaused) = takeTurn(&cpu)
             pace.use(retired)
             if isPaused { return .paused }
             switch outcome {
@@ -100,25 +103,47 @@ actor LiveCPU {
     }
 
     /// One turn: alone, then under the guard. `isPaused` when it must be the last one.
-    private func takeTurn() -> (outcome: StepOutcome, retired: Int, isNeeded: Bool, isPaused: Bool) {
+    private func takeTurn(
+        _ cpu: inout SimulatedCPU
+    ) -> (outcome: StepOutcome, retired: Int, isNeeded: Bool, isPaused: Bool) {
         // The draws of a live CPU depend on its own count: the order among CPUs is recorded, not drawn.
         var source = TurnSource(
             seed: configuration.seed ^ UInt64(index + 1) << 48, turn: turnsTaken)
         turnsTaken += 1
         var turn = source.turn(of: index, configuration)
-        let before = cpu!.state.counts.instructions
-        let alone = taker.runPrivately(&cpu!, quantum: Int(turn.quantum), environment)
+        let before = cpu.state.counts.instructions
+        let alone = taker.runPrivately(&cpu, quantum: Int(turn.quantum), environment)
         let (outcome, kicks, waiters, isNeeded, isPaused) = shared.withLock { shared in
-            let count = taker.prepare(turn, cpu!, &shared.kernel)
+            let count = taker.prepare(turn, cpu, &shared.kernel)
             turn.choice = UInt32(source.draw(below: count))
-            let outcome = taker.finish(turn, &cpu!, &shared.kernel, retired: alone)
-            shared.record(turn, cpu!)
+            var outcome = taker.finish(turn, &cpu, &shared.kernel, retired: alone)
+            shared.history.append(turn)
+            var left = Self.patcherTurnsPerHold
+            while left > 0, outcome == .ran, taker.isPatcherNext(&cpu, &shared.kernel) {
+                left -= 1
+                outcome = patcherTurn(&cpu, &shared)
+            }
+            shared.views[index] = CPUView(cpu)
             let isNeeded = shared.kernel.mustRun(index)
             return (outcome, shared.takeKicks(except: index), shared.takeDueWaiters(), isNeeded, shared.isPaused)
         }
         if !kicks.isEmpty { kick(kicks) }
         for waiter in waiters { waiter.continuation.resume() }
-        return (outcome, Int(cpu!.state.counts.instructions - before), isNeeded, isPaused)
+        return (outcome, Int(cpu.state.counts.instructions - before), isNeeded, isPaused)
+    }
+
+    /// Turns that a CPU with the patcher takes under one hold of the guard: handing the guard over for each of the patcher's
+    /// small steps would cost a switch of threads each.
+    private static let patcherTurnsPerHold = 32
+
+    /// One more turn of the patcher, without a private half.
+    private func patcherTurn(_ cpu: inout SimulatedCPU, _ shared: inout SharedKernel) -> StepOutcome {
+        var source = TurnSource(seed: configuration.seed ^ UInt64(index + 1) << 48, turn: turnsTaken)
+        turnsTaken += 1
+        var turn = Turn(cpu: index, quantum: 1)
+        turn.choice = UInt32(source.draw(below: taker.prepare(turn, cpu, &shared.kernel)))
+        shared.history.append(turn)
+        return taker.finish(turn, &cpu, &shared.kernel, retired: 0)
     }
 
     private func schedule(afterMicroseconds delay: Int) {

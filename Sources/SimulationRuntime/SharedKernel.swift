@@ -36,11 +36,3 @@ struct SharedKernel: Sendable {
         return kicks
     }
 }
-
-extension SharedKernel {
-    /// Notes a turn that `cpu` has taken.
-    mutating func record(_ turn: Turn, _ cpu: borrowing SimulatedCPU) {
-        history.append(turn)
-        views[cpu.index] = CPUView(cpu)
-    }
-}
