@@ -2,6 +2,9 @@ public import MachineModel
 
 /// How often what arrives from outside, taken from a configuration once.
 public struct TurnRates: Sendable, Hashable {
+    /// Interrupts of a kind come no more often than this.
+    static let instructionsPerInterruptMin = 1000
+
     /// Interrupts and NMIs per CPU and simulated second.
     let irq: Int
     let nmi: Int
@@ -11,9 +14,10 @@ public struct TurnRates: Sendable, Hashable {
     let picosecondsPerInstruction: UInt64
 
     public init(_ configuration: WorldConfiguration) {
-        irq = configuration.workload.irqRate
-        nmi = configuration.workload.nmiRate
         speedPerCPU = max(configuration.workload.speed / configuration.cpuCount, 1)
+        // A slow CPU would do nothing but handle interrupts, and nobody would get on.
+        irq = min(configuration.workload.irqRate, speedPerCPU / Self.instructionsPerInterruptMin)
+        nmi = min(configuration.workload.nmiRate, speedPerCPU / Self.instructionsPerInterruptMin)
         picosecondsPerInstruction = 1_000_000_000_000 / UInt64(max(configuration.workload.speed, 1))
     }
 }

@@ -38,19 +38,22 @@ enum Fixture {
 
     static func world(
         cpus: Int = 4, tasks: Int = 8, seed: UInt64 = 1, model: FetchModel = .chunk16, ablation: TextPokeAblation = [],
-        only: [VirtualAddress]? = nil
+        only: [VirtualAddress]? = nil, irqRate: Int = 250
     ) throws -> World {
-        try World(
+        var workload = workload(only: only)
+        workload.irqRate = irqRate
+        return try World(
             image: image,
             configuration: WorldConfiguration(
                 cpuCount: cpus, taskCount: tasks, seed: seed, fetchModel: model, ablation: ablation,
-                workload: workload(only: only)))
+                workload: workload))
     }
 
     /// A world whose tasks run few functions, all with crossing sites, and two ops that trace nothing else: updates are
     /// short and every CPU is always near a site.
     static func hotWorld(seed: UInt64, model: FetchModel, ablation: TextPokeAblation) throws -> World {
-        var world = try world(seed: seed, model: model, ablation: ablation, only: crossing)
+        var world = try world(
+            tasks: 12, seed: seed, model: model, ablation: ablation, only: crossing, irqRate: 500)
         let words = crossing.map { image.symbols.name(at: image.symbols.lookup($0)!.index) }.joined(separator: " ")
         for array in 0..<2 {
             _ = try world.kernel.updateFtrace {
