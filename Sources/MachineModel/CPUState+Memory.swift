@@ -42,7 +42,7 @@ extension CPUState {
 
     /// A load inside one page of the image's data that has its bytes and no copy of this task's.
     private func loadImage(_ address: UInt64, _ count: Int, _ machine: borrowing MachineAccess) -> Loaded? {
-        if perCPU.contains(address, 1) || nmiStack.contains(address, 1) { return nil }
+        if perCPU.contains(address, 1) || isHandlerStack(address, 1) { return nil }
         guard let region = machine.environment.region(address), let bytes = region.bytes else { return nil }
         let offset = address &- region.address
         let inPage = address & (GuestMemory.pageSize - 1)
@@ -68,6 +68,8 @@ extension CPUState {
         if context.memory.arena.contains(address, 1) { return privateByte(context.memory.arena, address) }
         if perCPU.contains(address, 1) { return perCPUByte(address, machine) }
         if nmiStack.contains(address, 1) { return privateByte(nmiStack, address) }
+        if irqStack.contains(address, 1) { return privateByte(irqStack, address) }
+        if nmiHandlerStack.contains(address, 1) { return privateByte(nmiHandlerStack, address) }
         if machine.environment.text.contains(address) || MachineAccess.isModule(address) {
             guard let text = machine.text else {
                 trap = .needsShared
@@ -136,7 +138,7 @@ extension CPUState {
         _ address: UInt64, _ count: Int, _ machine: borrowing MachineAccess, _ trap: inout Trap
     ) -> Bool {
         if context.memory.stack.contains(address, count) || context.memory.arena.contains(address, count)
-            || perCPU.contains(address, count) || nmiStack.contains(address, count)
+            || perCPU.contains(address, count) || isHandlerStack(address, count)
         {
             return true
         }
@@ -169,6 +171,10 @@ extension CPUState {
             perCPU.store(address, value, count, isHavoc: isHavoc)
         } else if nmiStack.contains(address, count) {
             nmiStack.store(address, value, count, isHavoc: isHavoc)
+        } else if irqStack.contains(address, count) {
+            irqStack.store(address, value, count, isHavoc: isHavoc)
+        } else if nmiHandlerStack.contains(address, count) {
+            nmiHandlerStack.store(address, value, count, isHavoc: isHavoc)
         } else {
             let inPage = Int(address & (GuestMemory.pageSize - 1))
             let first = min(count, Int(GuestMemory.pageSize) - inPage)

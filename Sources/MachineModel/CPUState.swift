@@ -104,6 +104,8 @@ public struct CPUState: Sendable {
     public static let interruptsOffBudget = 4096
     /// Bytes of the IST stack that NMIs run on (EXCEPTION_STKSZ).
     public static let nmiStackSize = 8192
+    /// IRQ_STACK_SIZE.
+    public static let irqStackSize = 16 * 1024
 
     public let index: Int
     public var context: ExecutionContext
@@ -117,6 +119,10 @@ public struct CPUState: Sendable {
     var interruptsOffCount = 0
     var perCPU: PrivateRegion
     var nmiStack: PrivateRegion
+    /// hardirq_stack_ptr: interrupt handlers run here, so that what they spoil is not the interrupted frame.
+    var irqStack: PrivateRegion
+    /// Where an NMI's handler walks; its frame stands on `nmiStack` above.
+    var nmiHandlerStack: PrivateRegion
     public let gsBase: UInt64
 
     public init(index: Int, environment: MachineEnvironment, context: ExecutionContext) {
@@ -126,10 +132,34 @@ public struct CPUState: Sendable {
         perCPU = PrivateRegion(base: gsBase, size: max(environment.perCPUTemplate?.bytes.count ?? 0, 4096))
         nmiStack = PrivateRegion(
             base: 0xffff_fe00_0000_8000 + UInt64(index) << 16, size: Self.nmiStackSize)
+        irqStack = PrivateRegion(
+            base: 0xffff_c900_8000_0000 + UInt64(index) << 16, size: Self.irqStackSize)
+        nmiHandlerStack = PrivateRegion(
+            base: 0xffff_fe80_0000_0000 + UInt64(index) << 16, size: Self.nmiStackSize)
     }
 
     /// The address just above the NMI stack of this CPU.
     public var nmiStackTop: UInt64 {
         nmiStack.base + UInt64(Self.nmiStackSize)
+    }
+
+    /// The address just above this CPU's interrupt stack.
+    public var irqStackTop: UInt64 {
+        irqStack.base + UInt64(Self.irqStackSize)
+    }
+
+    /// The address just above the stack that NMI handlers walk on.
+    public var nmiHandlerStackTop: UInt64 {
+        nmiHandlerStack.base + UInt64(Self.nmiStackSize)
+    }
+
+    public func isOnIRQStack(_ address: UInt64) -> Bool {
+        irqStack.contains(address, 1)
+    }
+
+    /// One of the stacks that only exceptions use.
+    @inline(__always)
+    func isHandlerStack(_ address: UInt64, _ count: Int) -> Bool {
+        nmiStack.contains(address, count) || irqStack.contains(address, count) || nmiHandlerStack.contains(address, count)
     }
 }

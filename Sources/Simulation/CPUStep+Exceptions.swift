@@ -141,7 +141,14 @@ extension CPUStep {
             unwind(&cpu, &kernel, .pageFault)
             return
         }
-        if entries.isEmpty || !cpu.state.pushReturn(to: Sentinel.contextTop, machine) {
+        // An interrupt on the interrupt stack has its frame there, which its own walk must not reach: it does nothing.
+        let isNested = cpu.state.isOnIRQStack(context.regs.base)
+        if case .nmi = kind {
+            cpu.state.context.rsp = cpu.state.nmiHandlerStackTop
+        } else if !isNested {
+            cpu.state.context.rsp = cpu.state.irqStackTop
+        }
+        if entries.isEmpty || isNested || !cpu.state.pushReturn(to: Sentinel.contextTop, machine) {
             context.isFinished = true
         } else {
             // The entry code clears the registers; what the handler is called with nobody computed.

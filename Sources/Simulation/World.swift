@@ -147,13 +147,8 @@ public struct TurnTaker {
         step.next(&cpu, &kernel) == .patcherStep
     }
 
-    /// Raises what the turn raises, then says how many alternatives its shared step has.
-    public func prepare(_ turn: Turn, _ cpu: borrowing SimulatedCPU, _ kernel: inout KernelState) -> Int {
-        var copy = copy cpu
-        return prepare(turn, &copy, &kernel)
-    }
-
-    /// The same without a copy of the CPU.
+    /// Raises what the turn raises, then says how many alternatives its shared step has. The parameters are inout since a
+    /// borrowed one would be copied.
     public func prepare(_ turn: Turn, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState) -> Int {
         raise(turn, cpu.index, &kernel)
         return step.choiceCount(&cpu, &kernel)

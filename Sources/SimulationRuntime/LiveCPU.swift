@@ -139,12 +139,13 @@ actor LiveCPU {
         var source = TurnSource(
             seed: configuration.seed ^ UInt64(index + 1) << 48, turn: turnsTaken)
         turnsTaken += 1
-        var turn = source.turn(of: index, configuration)
+        var turn = source.turn(of: index)
         let before = cpu.state.counts.instructions
         let alone = taker.runPrivately(&cpu, quantum: Int(turn.quantum), environment)
         let (report, kicks, waiters) = shared.withLock { shared in
-            let count = taker.prepare(turn, cpu, &shared.kernel)
-            turn.choice = UInt32(source.draw(below: count))
+            let passes = taker.instructions(of: turn, &cpu, &shared.kernel, retired: alone)
+            source.addArrivals(&turn, instructions: passes, shared.kernel.rates)
+            turn.choice = UInt32(source.draw(below: taker.prepare(turn, &cpu, &shared.kernel)))
             var outcome = taker.finish(turn, &cpu, &shared.kernel, retired: alone)
             shared.history.append(turn)
             var left = Self.patcherTurnsPerHold
@@ -172,7 +173,7 @@ actor LiveCPU {
         var source = TurnSource(seed: configuration.seed ^ UInt64(index + 1) << 48, turn: turnsTaken)
         turnsTaken += 1
         var turn = Turn(cpu: index, quantum: 1)
-        turn.choice = UInt32(source.draw(below: taker.prepare(turn, cpu, &shared.kernel)))
+        turn.choice = UInt32(source.draw(below: taker.prepare(turn, &cpu, &shared.kernel)))
         shared.history.append(turn)
         return taker.finish(turn, &cpu, &shared.kernel, retired: 0)
     }
