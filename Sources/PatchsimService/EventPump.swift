@@ -9,7 +9,7 @@ internal import X86
 
 /// Carries events from the world to subscribers and to the journal, a few at a time.
 final class EventPump: Sendable {
-    private static let periodMilliseconds = 10
+    private static let periodMilliseconds = 20
     private static let eventsPerRound = 2048
 
     private let host: SimulationHost

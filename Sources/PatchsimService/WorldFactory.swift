@@ -8,7 +8,7 @@ internal import X86
 /// From settings to a world: the image, the workload resolved against it, the configuration.
 struct WorldFactory {
     /// Instructions per second of all CPUs together where nobody says: it leaves three quarters of one core free.
-    static let speedDefault = 1_000_000
+    static let speedDefault = 800_000
 
     let image: KernelImage
     /// Globs and names of the workload that match nothing in this image.

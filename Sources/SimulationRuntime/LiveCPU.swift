@@ -67,7 +67,7 @@ actor LiveCPU {
     private static let turnsOnCredit = 4
     /// Turns of a burst while text is being patched: tens of microseconds. A CPU that ran on would keep the others from
     /// their acknowledgements for a time slice of the host, once for every sync.
-    private static let turnsWhilePatching = 16
+    private static let turnsWhilePatching = 24
     /// Rest between two such bursts.
     private static let patchingRestMicroseconds = 50
 

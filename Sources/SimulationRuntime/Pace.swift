@@ -3,12 +3,12 @@ internal import Dispatch
 /// Keeps a driver at its speed: instructions per second of wall-clock time, without catching up on long gaps.
 struct Pace {
     /// Shortest and longest sleep between bursts.
-    static let waitMicrosecondsMin = 5_000
-    static let waitMicrosecondsMax = 50_000
+    static let waitMicrosecondsMin = 20_000
+    static let waitMicrosecondsMax = 100_000
     /// Sleep of a CPU that has nothing to run.
     static let idleMicroseconds = 1_000
     /// Time that can be saved up, in nanoseconds.
-    static let savedNanosecondsMax: UInt64 = 50_000_000
+    static let savedNanosecondsMax: UInt64 = 100_000_000
 
     private let instructionsPerSecond: Int
     private var began: UInt64 = 0

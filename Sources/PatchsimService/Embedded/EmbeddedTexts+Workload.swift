@@ -18,7 +18,7 @@ extension EmbeddedTexts {
         tasks = 16
 
         # Instructions per second of all CPUs together. Without it three quarters of one core stay free.
-        # speed = 1000000
+        # speed = 800000
 
         # Symbols whose entry the simulator serves itself: a task that gets there sleeps, is preempted, or starts over.
         served = [
