@@ -160,6 +160,7 @@ public struct CPUState: Sendable {
     /// One of the stacks that only exceptions use.
     @inline(__always)
     func isHandlerStack(_ address: UInt64, _ count: Int) -> Bool {
-        nmiStack.contains(address, count) || irqStack.contains(address, count) || nmiHandlerStack.contains(address, count)
+        nmiStack.contains(address, count) || irqStack.contains(address, count)
+            || nmiHandlerStack.contains(address, count)
     }
 }

@@ -13,7 +13,7 @@ public enum FetchModelName: String, Sendable, Hashable, CaseIterable {
 /// Everything that the daemon can be told, after command line, workload file and defaults have been put together.
 public struct ServiceSettings: Sendable {
     public static let cpusMax = 64
-    public static let tasksMax = 4096
+    public static let tasksMax = 1024
     /// Seeds travel as JSON numbers, which are 64-bit signed in Varlink.
     public static let seedMax = UInt64(Int64.max)
     public static let instructionsPerSecondMax = 10_000_000_000

@@ -94,7 +94,7 @@ struct WorldFactory {
             ablation.insert(found.ablation)
         }
         return WorldConfiguration(
-            cpuCount: settings.cpus, taskCount: min(settings.tasks, WorldConfiguration.tasksMax), seed: settings.seed,
+            cpuCount: settings.cpus, taskCount: settings.tasks, seed: settings.seed,
             fetchModel: model, ablation: ablation, workload: workload)
     }
 

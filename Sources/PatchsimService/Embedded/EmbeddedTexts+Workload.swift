@@ -14,7 +14,7 @@ extension EmbeddedTexts {
         # Simulated CPUs, 1 to 64.
         cpus = 4
 
-        # Tasks that share them, 1 to 4096.
+        # Tasks that share them, 1 to 1024.
         tasks = 16
 
         # Instructions per second of all CPUs together. Without it three quarters of one core stay free.
