@@ -62,12 +62,12 @@ public enum ReplayLine: InterfaceMethod {
 
     public struct Reply: Codable, Sendable, Hashable {
         public var violation: ViolationRecord?
-        public var steps: Int
+        public var turns: Int
         public var log: [String]
 
-        public init(violation: ViolationRecord? = nil, steps: Int, log: [String]) {
+        public init(violation: ViolationRecord? = nil, turns: Int, log: [String]) {
             self.violation = violation
-            self.steps = steps
+            self.turns = turns
             self.log = log
         }
     }

@@ -79,7 +79,7 @@ final class EventPump: Sendable {
         feed.publish(
             EventRecord(
                 sequence: 0, nanoseconds: Int(event.nanoseconds), kind: event.kind.name, cpu: event.cpu,
-                address: address.map { Wire.address($0.rawValue) }, symbol: address.map { image.symbols.symbolize($0) },
+                address: address.map { Wire.address($0.rawValue) }, symbol: address.map { image.place($0) },
                 text: text(event.kind)))
         switch event.kind {
         case .violated(let violation):
@@ -89,7 +89,7 @@ final class EventPump: Sendable {
                 fields: [
                     "PATCHSIM_INVARIANT": violation.invariant.label, "PATCHSIM_CPU": "\(violation.cpu)",
                     "PATCHSIM_ADDRESS": Wire.address(violation.address.rawValue),
-                    "PATCHSIM_SYMBOL": image.symbols.symbolize(violation.address),
+                    "PATCHSIM_SYMBOL": image.place(violation.address),
                 ])
         case .updateFinished: logUpdate()
         default: break
@@ -106,7 +106,7 @@ final class EventPump: Sendable {
     }
 
     private func text(_ kind: EventKind) -> String {
-        func place(_ address: VirtualAddress) -> String { image.symbols.symbolize(address) }
+        func place(_ address: VirtualAddress) -> String { image.place(address) }
         return switch kind {
         case .updateBegan(let ticket): "update \(ticket) began"
         case .updateFinished(let ticket): "update \(ticket) finished"

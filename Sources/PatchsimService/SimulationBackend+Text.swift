@@ -44,7 +44,7 @@ extension SimulationBackend {
             bytes, at: address, linesMax: min(lines, ServiceLimits.instructionsMax))
         let sites = Sites(image)
         return Disassemble.Reply(
-            symbol: image.symbols.symbolize(address),
+            symbol: image.place(address),
             lines: disassembled.map { line in
                 PatchsimInterface.DisassembledLine(
                     address: Wire.address(line.address.rawValue), bytes: Wire.bytes(line.bytes),

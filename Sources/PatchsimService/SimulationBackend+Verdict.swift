@@ -23,14 +23,14 @@ extension SimulationBackend {
                 InvariantRecord(
                     id: invariant.label, title: invariant.title, checks: Int(verdict.checks[invariant] ?? 0),
                     violations: verdict.violation?.invariant == invariant ? 1 : 0)
-            }, violations: verdict.violation.map { [record($0)] } ?? [])
+            }, violations: verdict.violation.map { [record($0, replay: replayLine($0))] } ?? [])
     }
 
-    func record(_ violation: Violation) -> ViolationRecord {
+    private func record(_ violation: Violation, replay: String) -> ViolationRecord {
         ViolationRecord(
             invariant: violation.invariant.label, nanoseconds: Int(violation.nanoseconds), cpu: violation.cpu,
-            message: "\(violation.message) (at \(image.symbols.symbolize(violation.address)))",
-            replay: replayLine(violation))
+            message: "\(violation.message) (at \(image.place(violation.address)))",
+            replay: replay)
     }
 
     /// One line that leads to the violation again.
@@ -63,7 +63,7 @@ extension SimulationBackend {
         case .seeded(let run, let inputs, let turns): world = try await replay(line, run, inputs, turns)
         }
         return ReplayLine.Reply(
-            violation: world.kernel.verdict.violation.map { record($0) }, steps: Int(world.kernel.turn),
+            violation: world.kernel.verdict.violation.map { record($0, replay: line) }, turns: Int(world.kernel.turn),
             log: lastEvents(world))
     }
 
@@ -99,7 +99,7 @@ extension SimulationBackend {
         let next = world.kernel.events.next
         let from = next > UInt64(Self.eventsShown) ? next - UInt64(Self.eventsShown) : 0
         return world.kernel.events.events(from: from, limit: Self.eventsShown).map { event in
-            let place = event.kind.address.map { " " + image.symbols.symbolize($0) } ?? ""
+            let place = event.kind.address.map { " " + image.place($0) } ?? ""
             return "CPU \(event.cpu) \(event.nanoseconds) ns \(event.kind.name)\(place)"
         }
     }

@@ -121,6 +121,14 @@ extension KernelImage {
         }
         return found
     }
+
+    /// `%pS`: `name+0xoffset/0xsize`, or `0x...` outside of the kernel, where trampolines are.
+    public func place(_ address: VirtualAddress) -> String {
+        guard let (index, offset, size) = kernelSymbol(at: address) else {
+            return "0x" + String(address.rawValue, radix: 16)
+        }
+        return "\(symbols.name(at: index))+0x\(String(offset, radix: 16))/0x\(String(size, radix: 16))"
+    }
 }
 
 extension KernelState {

@@ -43,7 +43,7 @@ extension World {
         case .idle: text = "idle"
         case .taskTop: text = "begin a walk"
         case .contextTop: text = "return from the handler"
-        case .served: text = "served: \(kernel.image.symbols.symbolize(address))"
+        case .served: text = "served: \(kernel.image.place(address))"
         }
         return StepDescription(
             cpu: index, address: address, bytes: bytes, text: text, context: cpu.contextName,

@@ -58,7 +58,7 @@ struct ReplayCommand: ParsableCommand {
         try Session.run("replay", options) { session in
             let replay = try session.answer(ReplayLine.self, .init(line: line)) { reply in
                 Output.write(reply.log.map { visible($0) + "\n" }.joined())
-                Output.line("\(grouped(reply.steps)) instructions")
+                Output.line("\(grouped(reply.turns)) turns")
                 Output.write(reply.violation.map(violationText) ?? "no violation\n")
             }
             if replay.violation != nil { throw ExitCode(ExitStatus.violated) }

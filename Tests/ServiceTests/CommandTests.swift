@@ -85,7 +85,7 @@ import Testing
         #expect(verdict.status == 2)
         #expect(verdict.output.contains("I1         1,000,000           1  no torn instruction\n"))
         #expect(verdict.output.contains("  replay: r1:abc\n"))
-        #expect(try ctl("replay", "r1:abc").output == "first\nsecond\n12 instructions\nno violation\n")
+        #expect(try ctl("replay", "r1:abc").output == "first\nsecond\n12 turns\nno violation\n")
     }
 
     @Test(arguments: [

@@ -172,7 +172,7 @@ final class ScriptedBackend: ServiceBackend {
         guard line.hasPrefix("r1:") else {
             throw InvariantsFault.BadReplayLine(line: line, reason: "it does not start with r1:")
         }
-        return ReplayLine.Reply(steps: 12, log: ["first", "second"])
+        return ReplayLine.Reply(turns: 12, log: ["first", "second"])
     }
 
     func stop() async {

@@ -39,8 +39,8 @@ extension EmbeddedTexts {
         method Replay(line: string) -> (
           # The violation that it ends in; absent when it ends without one.
           violation: ?Violation,
-          # Instructions executed.
-          steps: int,
+          # Turns taken: each is a CPU's private run and one step against what all share.
+          turns: int,
           # The last events, as text.
           log: []string
         )
