@@ -95,7 +95,8 @@ let package = Package(
         tests(
             "SimulationRuntimeTests",
             [
-                "SimulationRuntime", "TextPatching", "MachineModel", "Simulation", "KernelFiles", "KernelImage",
+                "Locking", "SimulationRuntime", "TextPatching", "MachineModel", "Simulation", "KernelFiles",
+                "KernelImage",
                 "Ftrace", "X86",
             ]),
         tests("VarlinkTests", ["Locking", "Varlink"]),

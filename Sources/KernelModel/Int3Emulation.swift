@@ -67,7 +67,7 @@ public enum Int3Emulation {
         _ machine: borrowing MachineAccess
     ) throws(Failure) {
         let next = (site + instruction.count).rawValue
-        if instruction == .nop5 || instruction == .nop2 {
+        if instruction == .nop5 || instruction == .nop2 || instruction == .nop5For32Bit {
             jump(regs, to: next, &cpu, machine)
             return
         }

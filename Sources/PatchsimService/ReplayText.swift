@@ -46,7 +46,7 @@ enum ReplayText {
 
     static let magic = "patchsim1"
     /// Longest run that a replay takes.
-    static let turnsMax: UInt64 = 200_000_000
+    static let turnsMax: UInt64 = 50_000_000
 
     var line: String {
         switch self {

@@ -62,15 +62,16 @@ extension SimulationBackend {
     /// Does an input and returns when the kernel has done what it asks for.
     private func change(_ input: WorldInput) async throws {
         while true {
-            let result: KernelWriteResult
+            let done: KernelWriteResult?
             do throws(KernelFileError) {
-                result = try host.perform(input) { kernel throws(KernelFileError) in
+                done = try await host.perform(input) { kernel throws(KernelFileError) in
                     try KernelFileInput.perform(input, on: &kernel)
                 }
             } catch {
                 if let ticket = error.pending { try await finish(ticket) }
                 throw fault(error)
             }
+            guard let result = done else { throw stopped() }
             switch result {
             case .completed: return
             case .pending(let ticket):
@@ -82,10 +83,19 @@ extension SimulationBackend {
     }
 
     private func finish(_ ticket: UpdateTicket) async throws {
-        await host.wait(for: ticket)
+        let outcome = await host.wait(for: ticket)
         flushEvents()
-        let (isComplete, violation) = host.withKernel { ($0.isComplete(ticket), $0.verdict.violation) }
-        if !isComplete, let violation { throw MachineFault.StoppedByViolation(replay: replayLine(violation)) }
+        switch outcome {
+        case .complete, .ended: return
+        case .stopped: throw stopped()
+        case .takenBack:
+            throw MachineFault.NotSupportedByDriver(
+                driver: settings.driver, reason: "the machine was stepped back behind the beginning of this change")
+        }
+    }
+
+    private func stopped() -> MachineFault.StoppedByViolation {
+        MachineFault.StoppedByViolation(replay: host.withKernel { $0.verdict.violation }.map { replayLine($0) } ?? "")
     }
 
     private func files<Result>(
@@ -109,6 +119,7 @@ extension SimulationBackend {
     private static let tracer = KernelFileTree.tracing + "/current_tracer"
 
     func setTracing(_ enabled: Bool, glob: String) async throws -> PatchsimInterface.FtraceUpdate {
+        guard host.withKernel({ $0.verdict.violation }) == nil else { throw stopped() }
         let pattern = FtraceGlob(glob)
         let matched = host.withKernel { kernel in
             kernel.ftrace.records.indices.count {

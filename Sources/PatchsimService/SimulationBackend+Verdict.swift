@@ -86,7 +86,11 @@ extension SimulationBackend {
             var factory = self.factory
             factory.setSpeed(run.speed)
             let world = try factory.world(try factory.configuration(replayed))
-            return SeededRun.replay(world, inputs: inputs, turns: turns) { KernelFileInput.apply($0, to: &$1) }
+            return await host.replays.run { isCancelled in
+                SeededRun.replay(
+                    world, inputs: inputs, turns: turns, apply: { KernelFileInput.apply($0, to: &$1) },
+                    isCancelled: isCancelled)
+            }
         } catch {
             throw InvariantsFault.BadReplayLine(line: line, reason: error.message)
         }

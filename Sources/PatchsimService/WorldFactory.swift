@@ -74,7 +74,9 @@ struct WorldFactory {
             return try KernelImage.load(path: kernel)
         } catch {
             let cause: ServiceStartError.Cause = error.kind == .unreadable ? .unreadable : .unfitImage
-            throw ServiceStartError(cause, "\(kernel): \(error.description)")
+            // A file that can't be read is its own place already.
+            let place = error.structure == kernel ? "" : "\(kernel): "
+            throw ServiceStartError(cause, place + error.description)
         }
     }
 

@@ -160,6 +160,10 @@ public struct KernelState: Sendable {
         return UpdateTicket(number: submitted)
     }
 
+    public func isSubmitted(_ ticket: UpdateTicket) -> Bool {
+        ticket.number <= submitted
+    }
+
     public func isComplete(_ ticket: UpdateTicket) -> Bool {
         ticket.number <= completed
     }

@@ -38,6 +38,12 @@ public struct World: Sendable {
 
     /// A world whose text is `image`, with its tasks asleep at their tops.
     public init(image: KernelImage, configuration: WorldConfiguration) throws(FtraceTargetError) {
+        var configuration = configuration
+        if image.mode == .i386 {
+            // Nothing executes 32-bit text yet, interrupt handlers included.
+            configuration.workload.irqEntries = []
+            configuration.workload.nmiEntries = []
+        }
         let ftrace = try FtraceState(image: image, cpuCount: configuration.cpuCount)
         let served = Self.served(image, configuration, ftrace)
         let environment = MachineEnvironment(image: image, served: Set(served.keys))

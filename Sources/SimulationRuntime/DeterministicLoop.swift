@@ -40,7 +40,7 @@ actor DeterministicLoop {
         guard !cpus.isEmpty else { return }
         for _ in 0..<Self.holdsPerBurst {
             let (isOver, retired, isPatching, waiters) = hold()
-            for waiter in waiters { waiter.continuation.resume() }
+            waiters.resume()
             if isOver { return }
             pace.use(retired)
             // An update that somebody waits for is not slowed down.
@@ -52,9 +52,9 @@ actor DeterministicLoop {
         schedule(afterMicroseconds: 0)
     }
 
-    private func hold() -> (isOver: Bool, retired: Int, isPatching: Bool, waiters: [SharedKernel.Waiter]) {
+    private func hold() -> (isOver: Bool, retired: Int, isPatching: Bool, waiters: SharedKernel.DueWaiters) {
         shared.withLock { shared in
-            if shared.isPaused { return (true, 0, false, []) }
+            if shared.isPaused { return (true, 0, false, SharedKernel.DueWaiters()) }
             let before = shared.kernel.nanoseconds
             var isStopped = shared.kernel.isStopped
             var taken = 0

@@ -5,6 +5,8 @@ import Simulation
 struct DeterministicReplay {
     let cache: DecodeCache
     let apply: InputApplication
+    /// Asked now and then; a cancelled replay stops where it is.
+    var isCancelled: @Sendable () -> Bool = { false }
 
     /// Inputs recorded before turn n are done just before it; those behind the last turn are done at the end.
     func take(
@@ -18,6 +20,7 @@ struct DeterministicReplay {
             }
         }
         for turn in turns {
+            if world.kernel.turn % ReplayQueue.turnsBetweenChecks == 0, isCancelled() { return }
             applyDue()
             world.take(turn, cache)
         }

@@ -160,7 +160,7 @@ actor LiveCPU {
             return (report, shared.takeKicks(except: index), shared.takeDueWaiters())
         }
         if !kicks.isEmpty { kick(kicks) }
-        for waiter in waiters { waiter.continuation.resume() }
+        waiters.resume()
         return report
     }
 

@@ -15,14 +15,51 @@ struct SharedKernel: Sendable {
 
     struct Waiter: Sendable {
         let ticket: UpdateTicket
-        let continuation: CheckedContinuation<Void, Never>
+        let continuation: CheckedContinuation<UpdateOutcome, Never>
+    }
+
+    /// Waiters with what they are to be told.
+    struct DueWaiters: Sendable {
+        var entries: [(waiter: Waiter, outcome: UpdateOutcome)] = []
+
+        func resume() {
+            for (waiter, outcome) in entries { waiter.continuation.resume(returning: outcome) }
+        }
+    }
+
+    /// What has become of an update; nil while it waits or is carried out.
+    func outcome(of ticket: UpdateTicket) -> UpdateOutcome? {
+        kernel.isComplete(ticket) ? .complete : kernel.isStopped ? .stopped : nil
     }
 
     /// Who waits for an update that is complete by now, or that never will be: the world stands still.
-    mutating func takeDueWaiters() -> [Waiter] {
-        guard !waiters.isEmpty else { return [] }
-        let due = waiters.filter { kernel.isComplete($0.ticket) || kernel.isStopped }
-        if !due.isEmpty { waiters.removeAll { kernel.isComplete($0.ticket) || kernel.isStopped } }
+    mutating func takeDueWaiters() -> DueWaiters {
+        var due = DueWaiters()
+        guard !waiters.isEmpty else { return due }
+        let all = waiters
+        waiters = []
+        for waiter in all {
+            if let outcome = outcome(of: waiter.ticket) {
+                due.entries.append((waiter, outcome))
+            } else {
+                waiters.append(waiter)
+            }
+        }
+        return due
+    }
+
+    /// Who waits for an update that the kernel, taken back, has not been asked for.
+    mutating func takeWaitersTakenBack() -> DueWaiters {
+        var due = takeDueWaiters()
+        let all = waiters
+        waiters = []
+        for waiter in all {
+            if kernel.isSubmitted(waiter.ticket) {
+                waiters.append(waiter)
+            } else {
+                due.entries.append((waiter, .takenBack))
+            }
+        }
         return due
     }
 

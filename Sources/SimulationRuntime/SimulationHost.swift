@@ -21,6 +21,17 @@ public enum SimulationHostError: Error, Sendable, Hashable {
     case tooFarBack(first: UInt64)
 }
 
+/// What became of an update that somebody waited for.
+public enum UpdateOutcome: Sendable, Hashable {
+    case complete
+    /// A violation stopped the world before.
+    case stopped
+    /// A step back went behind its beginning: it never was.
+    case takenBack
+    /// The host has ended.
+    case ended
+}
+
 /// Turns a world on Dispatch, lets others look at it and change it, and remembers how it came to be.
 public actor SimulationHost {
     public nonisolated let driver: SimulationDriver
@@ -37,6 +48,8 @@ public actor SimulationHost {
     /// Somebody brings the world to rest, works on it or starts it; others wait their turn.
     private var isHeld = false
     private var holders: [CheckedContinuation<Void, Never>] = []
+    /// Where replays run: beside the world, and ended with it.
+    public nonisolated let replays = ReplayQueue()
     private let seeded: SeededDriver
     private let cache: DecodeCache
 
@@ -70,13 +83,17 @@ public actor SimulationHost {
         shared.withLock { body($0.views, $0.kernel) }
     }
 
-    /// Does an input between two turns and records it.
-    public nonisolated func perform<Result: Sendable, Failure: Error>(
+    /// Does an input between two turns and records it; nil, with nothing done, where the world is stopped by a violation.
+    public func perform<Result: Sendable, Failure: Error>(
         _ input: WorldInput, _ body: @Sendable (inout KernelState) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        let outcome: Swift.Result<Result, Failure>
+    ) async throws(Failure) -> Result? {
+        // Whoever steps or goes back works on a copy of the kernel: what is done meanwhile would be lost.
+        await hold()
+        defer { release() }
+        let outcome: Swift.Result<Result, Failure>?
         let kicks: [Int]
         (outcome, kicks) = shared.withLock { shared in
+            guard !shared.kernel.isStopped else { return (nil, []) }
             shared.history.append(input, at: shared.kernel.turn)
             let outcome: Swift.Result<Result, Failure>
             do throws(Failure) {
@@ -86,19 +103,19 @@ public actor SimulationHost {
             }
             return (outcome, shared.isPaused ? [] : shared.takeKicks(except: -1))
         }
-        if !kicks.isEmpty { Task { await self.kick(kicks) } }
-        return try outcome.get()
+        if !kicks.isEmpty { kick(kicks) }
+        return try outcome?.get()
     }
 
-    /// Returns when `ticket` is complete, or the world was stopped by a violation.
-    public nonisolated func wait(for ticket: UpdateTicket) async {
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            let isDue = shared.withLock { shared in
-                if shared.kernel.isComplete(ticket) || shared.kernel.isStopped { return true }
+    /// Returns when `ticket` is complete, or never will be.
+    public nonisolated func wait(for ticket: UpdateTicket) async -> UpdateOutcome {
+        await withCheckedContinuation { (continuation: CheckedContinuation<UpdateOutcome, Never>) in
+            let outcome = shared.withLock { shared -> UpdateOutcome? in
+                if let outcome = shared.outcome(of: ticket) { return outcome }
                 shared.waiters.append(SharedKernel.Waiter(ticket: ticket, continuation: continuation))
-                return false
+                return nil
             }
-            if isDue { continuation.resume() }
+            if let outcome { continuation.resume(returning: outcome) }
         }
     }
 
@@ -248,7 +265,7 @@ public actor SimulationHost {
             shared.views = views
             return shared.takeDueWaiters()
         }
-        for waiter in waiters { waiter.continuation.resume() }
+        waiters.resume()
         return descriptions
     }
 
@@ -265,10 +282,12 @@ public actor SimulationHost {
         let replay = DeterministicReplay(cache: cache, apply: apply)
         guard let world = history.world(beforeTurn: target, replay) else { throw .tooFarBack(first: history.firstTurn) }
         put(world)
-        shared.withLock {
-            $0.history.truncate(toTurn: target)
-            $0.history.noteManualStep()
+        let lost = shared.withLock { shared in
+            shared.history.truncate(toTurn: target)
+            shared.history.noteManualStep()
+            return shared.takeWaitersTakenBack()
         }
+        lost.resume()
     }
 
     // MARK: Replay
@@ -281,13 +300,19 @@ public actor SimulationHost {
     /// Takes the recorded turns up to `turn` again on a copy and returns what it came to: a second opinion on a violation.
     public func replayed(toTurn turn: UInt64) async throws(SimulationHostError) -> World {
         let history = shared.withLock { $0.history }
-        let replay = DeterministicReplay(cache: DecodeCache(environment), apply: apply)
-        guard let world = history.world(beforeTurn: turn, replay) else { throw .tooFarBack(first: history.firstTurn) }
+        let (environment, apply) = (environment, apply)
+        let world = await replays.run { isCancelled in
+            let replay = DeterministicReplay(
+                cache: DecodeCache(environment), apply: apply, isCancelled: isCancelled)
+            return history.world(beforeTurn: turn, replay)
+        }
+        guard let world else { throw .tooFarBack(first: history.firstTurn) }
         return world
     }
 
     /// Stops for good.
     public func stop() async {
+        replays.cancel()
         await hold()
         defer { release() }
         isPaused = true
@@ -296,6 +321,6 @@ public actor SimulationHost {
             defer { shared.waiters = [] }
             return shared.waiters
         }
-        for waiter in waiters { waiter.continuation.resume() }
+        for waiter in waiters { waiter.continuation.resume(returning: .ended) }
     }
 }

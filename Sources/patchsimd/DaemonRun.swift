@@ -50,6 +50,7 @@ struct DaemonRun {
         let signal = await signals.next()
         ServiceManager.stopping()
         await service.stop()
+        if let path = socket.path { unlink(path) }
         log.write(.notice, .stopped, "Stopped by \(signal)")
     }
 

@@ -1,6 +1,7 @@
 import Ftrace
 import KernelFiles
 import KernelImage
+import Locking
 import MachineModel
 import Testing
 import TextPatching
@@ -41,8 +42,9 @@ struct Bench {
     /// Writes current_tracer and returns when the text is changed, or the world stopped.
     func setTracer(_ name: String) async throws {
         let input = WorldInput(.write, path: Self.tracer, text: name)
-        let result = try host.perform(input) { kernel throws(KernelFileError) in try Self.perform(input, &kernel) }
-        if case .pending(let ticket) = result { await host.wait(for: ticket) }
+        let result = try await host.perform(input) { kernel throws(KernelFileError) in try Self.perform(input, &kernel)
+        }
+        if case .pending(let ticket) = result { _ = await host.wait(for: ticket) }
     }
 
     var turn: UInt64 { host.withKernel { $0.turn } }
@@ -145,7 +147,7 @@ struct DeterministicDriverTests {
         let bench = try Bench(.deterministic)
         let site = try #require(Bench.image.symbols.address(of: "vfs_read"))
         let input = WorldInput(.write, path: Bench.tracer, text: "function")
-        _ = try bench.host.perform(input) { kernel throws(KernelFileError) in try Bench.perform(input, &kernel) }
+        _ = try await bench.host.perform(input) { kernel throws(KernelFileError) in try Bench.perform(input, &kernel) }
         var firstBytes: [UInt8] = []
         for _ in 0..<4000 {
             _ = try await bench.host.step(cpu: nil, count: 10, shown: 0)
@@ -169,5 +171,65 @@ struct DeterministicDriverTests {
         #expect(again.kernel.turn == bench.turn)
         _ = try await bench.host.step(cpu: 0, count: 1, shown: 0)
         #expect(bench.host.seededInputs == nil)
+    }
+
+    @Test("What is written while somebody steps is not lost")
+    func writtenWhileStepping() async throws {
+        let bench = try Bench(.deterministic)
+        let host = bench.host
+        async let stepping = host.step(cpu: nil, count: 20_000, shown: 0)
+        let input = WorldInput(.write, path: Bench.tracer, text: "function")
+        let result = try await host.perform(input) { kernel throws(KernelFileError) in
+            try Bench.perform(input, &kernel)
+        }
+        _ = try await stepping
+        guard case .pending(let ticket) = result else {
+            Issue.record("the tracer needs its sites changed")
+            return
+        }
+        try await host.resume()
+        #expect(await host.wait(for: ticket) == .complete)
+        #expect(host.withKernel { $0.ftrace.arrays[0].currentTracer } == .function)
+        await host.stop()
+    }
+
+    @Test("Who waits for a change that is stepped back is told so")
+    func takenBack() async throws {
+        let bench = try Bench(.deterministic)
+        let host = bench.host
+        _ = try await host.step(cpu: nil, count: 10, shown: 0)
+        let input = WorldInput(.write, path: Bench.tracer, text: "function")
+        let result = try await host.perform(input) { kernel throws(KernelFileError) in
+            try Bench.perform(input, &kernel)
+        }
+        guard case .pending(let ticket) = result else {
+            Issue.record("the tracer needs its sites changed")
+            return
+        }
+        async let outcome = host.wait(for: ticket)
+        // The waiter must be there before the step back, whichever thread runs first.
+        while host.shared.withLock({ $0.waiters.isEmpty }) { await Task.yield() }
+        _ = try await host.step(cpu: nil, count: 20, shown: 0)
+        try await host.stepBack(count: 25)
+        #expect(await outcome == .takenBack)
+        #expect(host.withKernel { $0.ftrace.arrays[0].currentTracer } == .nop)
+    }
+
+    @Test("A stopped world takes no input, and none is recorded")
+    func stoppedWorld() async throws {
+        let bench = try Bench(.deterministic, ablation: .lookup)
+        try await bench.host.resume()
+        while bench.violation == nil {
+            try await bench.setTracer("function")
+            if bench.violation == nil { try await bench.setTracer("nop") }
+        }
+        let inputs = bench.host.seededInputs?.count
+        let input = WorldInput(.write, path: Bench.tracer, text: "nop")
+        let result = try await bench.host.perform(input) { kernel throws(KernelFileError) in
+            try Bench.perform(input, &kernel)
+        }
+        #expect(result == nil)
+        #expect(bench.host.seededInputs?.count == inputs)
+        await bench.host.stop()
     }
 }

@@ -17,16 +17,33 @@ struct DebianKernelTests {
         let description: String
     }
 
-    private static func image() throws -> KernelImage {
+    private static func image(_ folder: String = "amd64") throws -> KernelImage {
         var parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
         parts.removeLast(3)
         let path =
-            getenv("PATCHSIM_TEST_KERNEL").map { String(cString: $0) }
-            ?? parts.joined(separator: "/") + "/.build-kernels/amd64/vmlinuz"
+            getenv(folder == "amd64" ? "PATCHSIM_TEST_KERNEL" : "PATCHSIM_TEST_KERNEL_I386").map { String(cString: $0) }
+            ?? parts.joined(separator: "/") + "/.build-kernels/\(folder)/vmlinuz"
         guard access(path, R_OK) == 0 else {
             throw Absent(description: "no kernel at \(path): run Tests/fetch-kernels.sh, or set PATCHSIM_TEST_KERNEL")
         }
         return try KernelImage.load(path: path)
+    }
+
+    @Test("The 32-bit kernel is patched on and off, with its own NOP, while nothing executes on it")
+    func i386() throws {
+        let image = try Self.image("i386")
+        var world = try World(
+            image: image,
+            configuration: WorldConfiguration(cpuCount: 2, taskCount: 4, seed: 1, workload: Fixture.workload(image)))
+        let driver = SeededDriver(seed: 1, environment: world.kernel.environment)
+        let site = try #require(world.kernel.ftrace.records.first { !$0.has(.disabled) }).address
+        for (tracer, first) in [(Tracer.function, UInt8(0xe8)), (.nop, 0x3e)] {
+            try Fixture.finish(Fixture.setTracer(tracer, &world), &world, driver)
+            #expect(world.kernel.verdict.violation == nil)
+            #expect(world.kernel.textBytes(at: site, count: 5)?.first == first)
+        }
+        #expect(world.kernel.array.statistics.sites > 60_000)
+        #expect(world.cpus.allSatisfy { $0.state.counts.instructions == 0 })
     }
 
     private struct Batch: Equatable {
