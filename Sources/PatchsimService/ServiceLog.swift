@@ -12,6 +12,7 @@ public enum MessageID: String, Sendable, CaseIterable {
     case violation = "d8e0a2c4f6b14d3ea5c7e9f1b3d5a784"
     case entrySkipped = "1e3a5c7d9f0b4284a6c8eaf2d4b69885"
     case failed = "96b8daf0c2e44618b0d2f4a6c8eab086"
+    case imageLoaded = "0b7d9f1a3c5e4f8692b4d6e8fa1c3e58"
     case connections = "e4a6c8d0f2b3451789abcdef01325487"
 }
 

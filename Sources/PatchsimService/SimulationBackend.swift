@@ -17,11 +17,24 @@ public func makeSimulationBackend(
     for name in factory.skipped {
         log.write(.info, .entrySkipped, "Workload: nothing in \(settings.kernel) matches \(name)")
     }
+    logImage(factory.image, log)
     let configuration = try factory.configuration(settings)
     let world = try factory.world(configuration)
     let backend = SimulationBackend(world: world, factory: factory, settings: settings, log: log)
     await backend.begin()
     return backend
+}
+
+/// What the image holds, and what its boot stage did and did not do.
+private func logImage(_ image: KernelImage, _ log: ServiceLog) {
+    func list(_ counts: [String: Int]) -> String {
+        counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    }
+    let report = image.bootReport
+    let notApplied = report.notApplied.isEmpty ? "" : "; not applied: \(list(report.notApplied))"
+    log.write(
+        .info, .imageLoaded,
+        "\(image.banner): \(image.symbols.count) symbols; booted sites: \(list(report.sitesByKind))\(notApplied)")
 }
 
 /// The daemon's machine: a `SimulationHost` seen through `ServiceBackend`.

@@ -14,7 +14,6 @@ enum RoomRules {
     /// What the lower floors may import from outside, and where.
     static let allowedBelow: [String: Set<String>] = [
         "KernelImage": ["Glibc"],
-        "MachineModel": ["Synchronization"],
     ]
 
     // MARK: The table
