@@ -54,7 +54,7 @@ fi
 say "A private daemon: four CPUs on $kernel"
 "$binaries/patchsimd" --kernel "$kernel" --socket "$socket" --cpus 4 --seed 1 >"$work/daemon.log" 2>&1 &
 daemon=$!
-for _ in $(seq 600); do
+for n in $(seq 600); do
     [ -S "$socket" ] && break
     kill -0 "$daemon" 2>/dev/null || fail "the daemon ended"
     sleep 0.1
@@ -76,12 +76,22 @@ ctl pause >/dev/null
 ctl ftrace enable $function >"$work/enable" 2>&1 &
 enabling=$!
 last=
-for _ in $(seq 400); do
+small=0
+for n in $(seq 600); do
     bytes=$(ctl read "$site" 8)
     [ "$bytes" = "$last" ] || echo "$bytes"
     last=$bytes
     kill -0 "$enabling" 2>/dev/null || break
-    ctl step --count 2 >/dev/null
+    # Large steps until the INT3 stands there, small ones to see the bytes change, larger ones again where a sync waits for a
+    # CPU that has interrupts off.
+    count=$((n < 60 ? 6 : 40))
+    case $bytes in
+    *"  cc "*)
+        small=$((small + 1))
+        count=$((small < 100 ? 2 : 100))
+        ;;
+    esac
+    ctl step --count "$count" >/dev/null
 done
 ctl resume >/dev/null
 wait "$enabling" || fail "$(cat "$work/enable")"
