@@ -119,7 +119,8 @@ public struct World: Sendable {
     /// Functions that wait for another CPU's store to data. Data is private, so they would wait for ever: they return.
     private static let waitingLoops = [
         "native_queued_spin_lock_slowpath", "__pv_queued_spin_lock_slowpath", "queued_read_lock_slowpath",
-        "queued_write_lock_slowpath", "osq_lock", "mwait_idle", "delay_tsc", "__delay", "smp_call_function_many_cond",
+        "queued_write_lock_slowpath", "osq_lock", "mutex_spin_on_owner", "rwsem_spin_on_owner", "mwait_idle",
+        "delay_tsc", "__delay", "smp_call_function_many_cond",
     ]
 
     /// Takes one turn. `kernel.turn` counts it.
