@@ -26,7 +26,7 @@ struct FinalDesignTests {
         }
     }
 
-    @Test("Every call that a trap emulates into a tracing trampoline is in that CPU's trace buffer")
+    @Test("Every call that a trap emulates into a tracing trampoline is in the trace buffer")
     func traced() throws {
         var world = try Fixture.world(seed: 3)
         let driver = SeededDriver(seed: 3, environment: world.kernel.environment)
