@@ -9,7 +9,8 @@ packages=(
     libsystemd-dev # CSystemd: journal, readiness, descriptors
     binutils       # a second opinion on the built-in kernel's code, in the tests
     python3-venv   # a Varlink client that nobody of this project wrote, in the tests
-    systemd        # systemd-socket-activate, in the tests
+    systemd        # systemd-socket-activate and a whole systemd in a sandbox, in the tests
+    passwd         # useradd, in that sandbox
 )
 
 missing=()
