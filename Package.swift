@@ -57,7 +57,7 @@ let package = Package(
         room("SimulationRuntime", ["Locking", "Simulation", "MachineModel", "X86"]),
         room("KernelFiles", ["Simulation", "Ftrace", "KernelImage", "X86"]),
         room("Varlink", ["Locking", "CPlatform"]),
-        room("Systemd", ["CSystemd"]),
+        room("Systemd", ["Locking", "CSystemd", "CPlatform"]),
         room("PatchsimInterface", []),
         room(
             "PatchsimService",

@@ -1,7 +1,6 @@
 internal import Dispatch
 internal import KernelImage
 internal import Locking
-internal import Logging
 internal import PatchsimInterface
 internal import Simulation
 internal import SimulationRuntime
@@ -16,16 +15,20 @@ final class EventPump: Sendable {
     private let feed: EventFeed
     private let image: KernelImage
     private let log: ServiceLog
+    private let origin: RunOrigin
     private let queue = DispatchQueue(label: "io.patchsim.events", qos: .utility)
     private let next = Guarded<UInt64>(0)
+    /// Number of the next line of the kernel's log.
+    private let nextLine = Guarded<UInt64>(0)
     /// Touched on `queue` only.
     private nonisolated(unsafe) var timer: (any DispatchSourceTimer)?
 
-    init(host: SimulationHost, feed: EventFeed, image: KernelImage, log: ServiceLog) {
+    init(host: SimulationHost, feed: EventFeed, image: KernelImage, log: ServiceLog, origin: RunOrigin) {
         self.host = host
         self.feed = feed
         self.image = image
         self.log = log
+        self.origin = origin
     }
 
     func start() {
@@ -60,6 +63,11 @@ final class EventPump: Sendable {
     }
 
     private func round() {
+        roundOfEvents()
+        roundOfLines()
+    }
+
+    private func roundOfEvents() {
         while true {
             let from = next.withLock { $0 }
             let events = host.withKernel { $0.events.events(from: from, limit: Self.eventsPerRound) }
@@ -74,6 +82,15 @@ final class EventPump: Sendable {
         }
     }
 
+    /// The kernel's log, with the same care about steps back.
+    private func roundOfLines() {
+        guard log.kernel != nil else { return }
+        let from = nextLine.withLock { $0 }
+        let (lines, next) = host.withKernel { $0.log.lines(from: from, limit: Self.eventsPerRound) }
+        nextLine.withLock { $0 = next }
+        for line in lines { log.kernelLine(line) }
+    }
+
     private func publish(_ event: Event) {
         let address = event.kind.address
         feed.publish(
@@ -82,27 +99,12 @@ final class EventPump: Sendable {
                 address: address.map { Wire.address($0.rawValue) }, symbol: address.map { image.place($0) },
                 text: text(event.kind)))
         switch event.kind {
-        case .violated(let violation):
-            log.write(
-                .critical, .violation,
-                "\(violation.invariant.label) \(violation.invariant.title): \(violation.message)",
-                fields: [
-                    "PATCHSIM_INVARIANT": violation.invariant.label, "PATCHSIM_CPU": "\(violation.cpu)",
-                    "PATCHSIM_ADDRESS": Wire.address(violation.address.rawValue),
-                    "PATCHSIM_SYMBOL": image.place(violation.address),
-                ])
-        case .updateFinished: logUpdate()
+        case .violated(let violation): log.violated(violation, image: image, origin: origin)
+        case .updateFinished(let ticket):
+            // Kept for the newest updates only; a pump that lags so far has lost events as well.
+            if let update = host.withKernel({ $0.update(ticket) }) { log.updated(update, origin: origin) }
         default: break
         }
-    }
-
-    private func logUpdate() {
-        guard let update = host.withKernel({ $0.lastUpdate }) else { return }
-        let microseconds = (update.endedNanoseconds - update.beganNanoseconds) / 1000
-        log.write(
-            .info, .changed,
-            "Text update \(update.ticket): \(update.sites) sites in \(update.batches) batches, \(update.syncs) syncs, \(update.traps) INT3 traps, \(microseconds) us of simulated time",
-            fields: ["PATCHSIM_SITES": "\(update.sites)", "PATCHSIM_TRAPS": "\(update.traps)"])
     }
 
     private func text(_ kind: EventKind) -> String {

@@ -1,20 +1,45 @@
+internal import Locking
 public import Logging
+internal import PatchsimInterface
 public import Systemd
+
+/// The least severity that is logged, shared by all loggers and changed while they are used.
+public final class LogThreshold: Sendable {
+    private let value: Guarded<Logger.Level>
+
+    public init(_ level: Logger.Level) {
+        value = Guarded(level)
+    }
+
+    public var level: Logger.Level {
+        get { value.withLock { $0 } }
+        set { value.withLock { $0 = newValue } }
+    }
+}
 
 /// swift-log's door to the journal. Metadata whose key is a journal field's name becomes that field, `MESSAGE_ID` the
 /// catalog's key.
 public struct JournalLogHandler: LogHandler {
     /// SYSLOG_IDENTIFIER.
     let identifier: String
-    let target: LogTarget
-    public var logLevel: Logger.Level
-    public var metadata: Logger.Metadata = [:]
+    let writer: LogWriter
+    /// What decides unless a logger has a level of its own.
+    private let threshold: LogThreshold
+    private var ownLevel: Logger.Level?
+    public var metadata: Logger.Metadata
     public var metadataProvider: Logger.MetadataProvider?
 
-    public init(identifier: String, target: LogTarget, level: Logger.Level) {
+    /// `run` is the PATCHSIM_RUN of all entries.
+    public init(identifier: String, writer: LogWriter, threshold: LogThreshold, run: String) {
         self.identifier = identifier
-        self.target = target
-        logLevel = level
+        self.writer = writer
+        self.threshold = threshold
+        metadata = [LogField.run.rawValue: .string(run)]
+    }
+
+    public var logLevel: Logger.Level {
+        get { ownLevel ?? threshold.level }
+        set { ownLevel = newValue }
     }
 
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -35,7 +60,7 @@ public struct JournalLogHandler: LogHandler {
         }
         let place = [("CODE_FILE", event.file), ("CODE_LINE", "\(event.line)"), ("CODE_FUNC", event.function)]
         entry.fields += place.compactMap { JournalField($0.0, $0.1) }
-        target.write(entry)
+        writer.write(entry)
     }
 
     private static func priority(_ level: Logger.Level) -> JournalPriority {

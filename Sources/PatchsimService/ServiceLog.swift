@@ -1,70 +1,123 @@
-internal import PatchsimInterface
+internal import Glibc
 public import Logging
-internal import Varlink
-
-/// The kinds of journal entries that the service makes. Each has a MESSAGE_ID that never changes, for `journalctl -x` and
-/// for filters.
-public enum MessageID: String, Sendable, CaseIterable {
-    case started = "5f0c8a7d6b1e4a0f9d2c3b4a5e6f7081"
-    case stopped = "a2f4c6e80b1d4f3a8c7e9d0b2a4c6e81"
-    case changed = "3c9e1f7a5d2b4e68a0c4f6b8d1e3a582"
-    case refused = "7b1d3f5a9c2e4086b4d6f8a1c3e5b783"
-    case violation = "d8e0a2c4f6b14d3ea5c7e9f1b3d5a784"
-    case entrySkipped = "1e3a5c7d9f0b4284a6c8eaf2d4b69885"
-    case failed = "96b8daf0c2e44618b0d2f4a6c8eab086"
-    case imageLoaded = "0b7d9f1a3c5e4f8692b4d6e8fa1c3e58"
-    case connections = "e4a6c8d0f2b3451789abcdef01325487"
-}
+public import PatchsimInterface
+public import Systemd
+public import Varlink
 
 /// What the service tells the administrator.
 public struct ServiceLog: Sendable {
-    let logger: Logger
+    /// SYSLOG_IDENTIFIER of the daemon's own entries.
+    public static let identifier = "patchsimd"
 
-    public init(_ logger: Logger) {
+    /// SYSLOG_IDENTIFIER of the simulated kernel's log.
+    public static let kernelIdentifier = "patchsim-kernel"
+
+    let logger: Logger
+    /// For the simulated kernel's log; without it that stays in the kernel's own files.
+    let kernel: Logger?
+
+    public init(_ logger: Logger, kernel: Logger? = nil) {
         self.logger = logger
+        self.kernel = kernel
     }
 
-    /// An entry of a kind; `fields` are journal fields, `PATCHSIM_SYMBOL` ...
+    /// An entry of a kind. `fields` holds at least those of `MessageID.fields`; `client` is who caused it.
     public func write(
-        _ level: Logger.Level, _ id: MessageID, _ message: String, fields: [String: String] = [:],
-        file: String = #fileID, function: String = #function, line: UInt = #line
+        _ level: Logger.Level, _ id: MessageID, _ message: String, fields: [LogField: String] = [:],
+        client: VarlinkPeer? = nil, file: String = #fileID, function: String = #function, line: UInt = #line
     ) {
         var metadata: Logger.Metadata = ["MESSAGE_ID": .string(id.rawValue)]
-        for (name, value) in fields { metadata[name] = .string(value) }
+        for (field, value) in fields { metadata[field.rawValue] = .string(value) }
+        if let client {
+            metadata[LogField.clientPID.rawValue] = .stringConvertible(client.pid)
+            metadata[LogField.clientUID.rawValue] = .stringConvertible(client.uid)
+            metadata[LogField.clientGID.rawValue] = .stringConvertible(client.gid)
+        }
         logger.log(
             level: level, "\(message)", metadata: metadata, file: file, function: function, line: line)
     }
 
+    /// The entry that says how many the journal didn't take; LogWriter sends it by itself.
+    public static func lostEntry(count: Int) -> JournalEntry {
+        JournalEntry(
+            priority: .warning, message: "\(count) entries were lost while the journal was away",
+            identifier: identifier, messageID: MessageID.entriesLost.rawValue,
+            fields: [JournalField(LogField.count.rawValue, "\(count)")].compactMap { $0 })
+    }
+
+    public func journalMissing() {
+        write(
+            .warning, .journalMissing,
+            "No journal listens on \(LogTarget.journalSocket); entries go to standard error")
+    }
+
+    // MARK: What clients ask for
+
     func changed(_ action: ServiceAction, _ peer: VarlinkPeer) {
-        write(.notice, .changed, "\(action.summary), asked by uid \(peer.uid)", fields: Self.fields(peer))
+        write(
+            .notice, action.messageID, "\(action.summary), asked by uid \(peer.uid)", fields: action.logFields,
+            client: peer)
     }
 
     func refused(_ action: ServiceAction, _ fault: any InterfaceFault, _ peer: VarlinkPeer) {
+        refused(action, reason: fault.message, error: type(of: fault).name, peer)
+    }
+
+    /// `error` is the error's name on the wire.
+    func refused(_ action: ServiceAction, reason: String, error: String, _ peer: VarlinkPeer) {
+        var fields = action.logFields
+        fields[.reason] = reason
+        fields[.error] = error
         // Only refused changes are news; a client that looks for a symbol that isn't there is none.
         write(
-            action.isChange ? .notice : .debug, .refused, "Refused: \(action.summary): \(fault.message)",
-            fields: Self.fields(peer))
+            action.isChange ? .notice : .debug, .refused,
+            "Refused: \(action.summary), asked by uid \(peer.uid): \(reason)", fields: fields, client: peer)
     }
 
     func server(_ event: VarlinkServerEvent) {
         switch event {
-        case .opened(let peer):
-            write(.debug, .connections, "Connection \(peer.connection) opened", fields: Self.fields(peer))
-        case .closed(let peer):
-            write(.debug, .connections, "Connection \(peer.connection) closed", fields: Self.fields(peer))
+        case .opened(let peer): write(.debug, .connection, "Connection \(peer.connection) opened", client: peer)
+        case .closed(let peer): write(.debug, .connection, "Connection \(peer.connection) closed", client: peer)
         case .refused(let peer, let error):
-            write(.warning, .connections, "Connection refused: \(error)", fields: Self.fields(peer))
+            write(
+                .warning, .connectionRefused, "Connection of uid \(peer.uid) refused: \(error)",
+                fields: [.reason: "\(error)", .error: error.name], client: peer)
         case .answered(let peer, let method, let error, let nanoseconds):
             let outcome = error.map { $0.name } ?? "ok"
-            write(.trace, .connections, "\(method): \(outcome) in \(nanoseconds) ns", fields: Self.fields(peer))
+            write(
+                .trace, .connection, "\(method): \(outcome) in \(nanoseconds) ns", fields: [.method: method],
+                client: peer)
         case .failed(let peer, let method, let description):
-            write(.error, .failed, "\(method) failed: \(description)", fields: Self.fields(peer))
+            write(
+                .error, .failed, "\(method) failed: \(description)", fields: [.method: method, .reason: description],
+                client: peer)
         case .acceptFailed(let errno):
-            write(.error, .failed, "No connection can be accepted: errno \(errno)")
+            let reason = String(cString: strerror(errno))
+            write(.error, .acceptFailed, "No connection can be accepted: \(reason)", fields: [.reason: reason])
+        }
+    }
+}
+
+extension ServiceAction {
+    /// The kind of the entry that says that it was done.
+    var messageID: MessageID {
+        switch self {
+        case .pause, .resume, .step: .machineChanged
+        default: .tracerChanged
         }
     }
 
-    private static func fields(_ peer: VarlinkPeer) -> [String: String] {
-        ["PATCHSIM_PEER_PID": "\(peer.pid)", "PATCHSIM_PEER_UID": "\(peer.uid)", "PATCHSIM_PEER_GID": "\(peer.gid)"]
+    /// What it is about, as fields.
+    var logFields: [LogField: String] {
+        var fields: [LogField: String] = [.action: summary]
+        switch self {
+        case .writeFile(let path, let text, _):
+            fields[.path] = path
+            fields[.text] = text
+        case .makeDirectory(let path), .removeDirectory(let path): fields[.path] = path
+        case .step(let cpu?, _, _): fields[.cpu] = "\(cpu)"
+        default: break
+        }
+        return fields
     }
 }

@@ -35,6 +35,10 @@ extension SimulationBackend {
 
     /// One line that leads to the violation again.
     func replayLine(_ violation: Violation) -> String {
+        Self.replayLine(violation, host: host, settings: settings)
+    }
+
+    static func replayLine(_ violation: Violation, host: SimulationHost, settings: ServiceSettings) -> String {
         let run = RunDescription(settings)
         guard let inputs = host.seededInputs else {
             return ReplayText.recorded(turn: violation.turn + 1, run: run).line

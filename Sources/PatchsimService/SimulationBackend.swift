@@ -1,7 +1,6 @@
 internal import Ftrace
 internal import KernelImage
 internal import KernelModel
-internal import Logging
 internal import MachineModel
 internal import PatchsimInterface
 internal import Simulation
@@ -14,27 +13,13 @@ public func makeSimulationBackend(
     settings: ServiceSettings, log: ServiceLog
 ) async throws(ServiceStartError) -> any ServiceBackend {
     let factory = try WorldFactory(settings)
-    for name in factory.skipped {
-        log.write(.info, .entrySkipped, "Workload: nothing in \(settings.kernel) matches \(name)")
-    }
-    logImage(factory.image, log)
+    for name in factory.skipped { log.skipped(name, kernel: settings.kernel) }
+    log.loaded(factory.image, kernel: settings.kernel)
     let configuration = try factory.configuration(settings)
     let world = try factory.world(configuration)
     let backend = SimulationBackend(world: world, factory: factory, settings: settings, log: log)
     await backend.begin()
     return backend
-}
-
-/// What the image holds, and what its boot stage did and did not do.
-private func logImage(_ image: KernelImage, _ log: ServiceLog) {
-    func list(_ counts: [String: Int]) -> String {
-        counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-    }
-    let report = image.bootReport
-    let notApplied = report.notApplied.isEmpty ? "" : "; not applied: \(list(report.notApplied))"
-    log.write(
-        .info, .imageLoaded,
-        "\(image.banner): \(image.symbols.count) symbols; booted sites: \(list(report.sitesByKind))\(notApplied)")
 }
 
 /// The daemon's machine: a `SimulationHost` seen through `ServiceBackend`.
@@ -52,10 +37,12 @@ final class SimulationBackend: ServiceBackend {
         self.settings = settings
         self.log = log
         image = world.kernel.image
-        host = SimulationHost(
+        let host = SimulationHost(
             world: world, driver: settings.driver == .live ? .live : .deterministic,
             apply: { KernelFileInput.apply($0, to: &$1) })
-        pump = EventPump(host: host, feed: events, image: image, log: log)
+        self.host = host
+        let origin = RunOrigin(settings) { Self.replayLine($0, host: host, settings: settings) }
+        pump = EventPump(host: host, feed: events, image: image, log: log, origin: origin)
     }
 
     func begin() async {

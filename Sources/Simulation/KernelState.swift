@@ -7,19 +7,44 @@ public import X86
 
 /// The kernel log: printk lines with their time.
 public struct KernelLog: Sendable {
+    /// KERN_EMERG to KERN_DEBUG.
+    public enum Level: Int, Sendable, Hashable, CaseIterable {
+        case emergency = 0
+        case alert
+        case critical
+        case error
+        case warning
+        case notice
+        case info
+        case debug
+    }
+
     public struct Line: Sendable, Hashable {
         public let nanoseconds: UInt64
+        public let level: Level
         public let text: String
     }
     /// Older lines are dropped beyond this.
     public static let linesMax = 16_384
     public private(set) var lines: [Line] = []
+    /// Lines that were ever appended: the number of the next one, counted from 0.
+    public private(set) var next: UInt64 = 0
 
     public init() {}
 
-    public mutating func append(_ text: String, nanoseconds: UInt64) {
+    public mutating func append(_ text: String, level: Level = .info, nanoseconds: UInt64) {
         if lines.count >= Self.linesMax { lines.removeFirst(Self.linesMax / 4) }
-        lines.append(Line(nanoseconds: nanoseconds, text: text))
+        lines.append(Line(nanoseconds: nanoseconds, level: level, text: text))
+        next += 1
+    }
+
+    /// Lines from `number` on that are still there, oldest first, at most `limit`; and the number behind them. Where the log
+    /// is shorter than that, there are none.
+    public func lines(from number: UInt64, limit: Int) -> (lines: ArraySlice<Line>, next: UInt64) {
+        guard number < next else { return ([], next) }
+        let first = max(number, next - UInt64(lines.count))
+        let found = lines[(lines.count - Int(next - first))...].prefix(limit)
+        return (found, first + UInt64(found.count))
     }
 }
 
@@ -99,8 +124,8 @@ public struct KernelState: Sendable {
     public internal(set) var events = EventLog()
     public internal(set) var verdict = Verdict()
     public internal(set) var traps: TrapStatistics
-    /// The last update that was carried out.
-    public internal(set) var lastUpdate: UpdateSummary?
+    /// The newest updates that were carried out, oldest first, at most `updatesKeptMax`.
+    var updates: [UpdateSummary] = []
     /// Simulated time since boot, in picoseconds; a client reads nanoseconds.
     var picoseconds: UInt64 = 0
     /// Turns taken so far.
@@ -171,6 +196,14 @@ public struct KernelState: Sendable {
     /// Updates wait or are being carried out.
     public var isPatching: Bool {
         completed < submitted
+    }
+
+    /// Summaries that are kept.
+    static let updatesKeptMax = 64
+
+    /// What update `ticket` changed, while it is among the newest.
+    public func update(_ ticket: UInt64) -> UpdateSummary? {
+        updates.last { $0.ticket == ticket }
     }
 
     /// The newest bytes of text, as the patching alias reads them; nil outside of text.

@@ -84,7 +84,8 @@ extension KernelState {
         if var summary = patcher.summary {
             summary.endedNanoseconds = nanoseconds
             summary.traps = traps.taken - summary.traps
-            lastUpdate = summary
+            if updates.count == Self.updatesKeptMax { updates.removeFirst() }
+            updates.append(summary)
         }
         patcher.summary = nil
         record(.updateFinished(ticket: ticket), cpu: cpu)

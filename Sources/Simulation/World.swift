@@ -59,7 +59,8 @@ public struct World: Sendable {
             kernel.scheduler[index].state = .running(cpu: index)
             cpus.append(SimulatedCPU(index: index, environment: environment, context: context, idleTask: index))
         }
-        kernel.log.append(image.banner, nanoseconds: 0)
+        // pr_notice("%s", linux_banner)
+        kernel.log.append(image.banner, level: .notice, nanoseconds: 0)
         for line in ftrace.totals.bootLog { kernel.log.append(line, nanoseconds: 0) }
     }
 

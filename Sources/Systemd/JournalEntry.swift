@@ -1,6 +1,3 @@
-internal import CSystemd
-internal import Glibc
-
 /// syslog(3)'s priorities.
 public enum JournalPriority: Int32, Sendable, Hashable, CaseIterable {
     case emergency = 0
@@ -61,69 +58,50 @@ public struct JournalEntry: Sendable {
     }
 }
 
-/// Where log entries go.
-public enum LogTarget: String, Sendable, CaseIterable {
-    case journal
-    case stderr
-
-    static let journalSocket = "/run/systemd/journal/socket"
-
-    /// The journal if stderr is a stream to it, as in a unit; else stderr, where whoever started this process looks.
-    public static func detect() -> LogTarget {
-        stderrIsJournal && journalIsPresent ? .journal : .stderr
+extension JournalEntry {
+    /// As journald's socket takes it: `NAME=value` lines; a value of several lines has its length before it, in eight
+    /// bytes, the lowest first.
+    func datagram() -> [UInt8] {
+        var bytes: [UInt8] = []
+        Self.append("MESSAGE", message, to: &bytes)
+        Self.append("PRIORITY", "\(priority.rawValue)", to: &bytes)
+        Self.append("SYSLOG_IDENTIFIER", identifier, to: &bytes)
+        if let messageID { Self.append("MESSAGE_ID", messageID, to: &bytes) }
+        for field in fields { Self.append(field.name, field.value, to: &bytes) }
+        return bytes
     }
 
-    /// Whether journald listens. sd_journal_sendv() reports success where none does, so this is asked first.
-    public static var journalIsPresent: Bool {
-        access(journalSocket, W_OK) == 0
-    }
-
-    /// JOURNAL_STREAM is device:inode of the stream that the manager made (systemd.exec(5)).
-    private static var stderrIsJournal: Bool {
-        guard let variable = getenv("JOURNAL_STREAM") else { return false }
-        let parts = String(cString: variable).split(separator: ":").map { UInt64($0) }
-        var status = stat()
-        guard parts.count == 2, fstat(STDERR_FILENO, &status) == 0 else { return false }
-        return parts[0] == UInt64(status.st_dev) && parts[1] == UInt64(status.st_ino)
-    }
-
-    /// Writes an entry. Safe from any thread: an entry is one datagram or one write.
-    public func write(_ entry: JournalEntry) {
-        switch self {
-        case .journal:
-            if !Self.sendToJournal(entry) { Self.writeToStderr(entry) }
-        case .stderr:
-            Self.writeToStderr(entry)
-        }
-    }
-
-    private static func sendToJournal(_ entry: JournalEntry) -> Bool {
-        var texts = [
-            "MESSAGE=\(entry.message)", "PRIORITY=\(entry.priority.rawValue)", "SYSLOG_IDENTIFIER=\(entry.identifier)",
-        ]
-        if let messageID = entry.messageID { texts.append("MESSAGE_ID=\(messageID)") }
-        texts += entry.fields.map { "\($0.name)=\($0.value)" }
-        let lengths = texts.map(\.utf8.count)
-        var bytes = Array(texts.joined().utf8)
-        return bytes.withUnsafeMutableBytes { buffer in
-            var vectors: [iovec] = []
-            var offset = 0
-            for length in lengths {
-                vectors.append(iovec(iov_base: buffer.baseAddress! + offset, iov_len: length))
-                offset += length
+    static func append(_ name: String, _ value: String, to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: name.utf8)
+        let newline = UInt8(ascii: "\n")
+        if value.utf8.contains(newline) {
+            bytes.append(newline)
+            let count = UInt64(value.utf8.count)
+            for shift in stride(from: UInt64(0), to: 64, by: 8) {
+                bytes.append(UInt8(truncatingIfNeeded: count >> shift))
             }
-            return sd_journal_sendv(vectors, Int32(vectors.count)) == 0
+        } else {
+            bytes.append(UInt8(ascii: "="))
         }
+        bytes.append(contentsOf: value.utf8)
+        bytes.append(newline)
     }
 
-    /// `<N>message`, sd-daemon(3)'s prefixes, which a journal or a container's log reader understands; plain on a terminal.
-    private static func writeToStderr(_ entry: JournalEntry) {
-        let isTerminal = isatty(STDERR_FILENO) == 1
-        var text = ""
-        for line in entry.message.split(whereSeparator: \.isNewline) {
-            text += isTerminal ? "\(entry.identifier): \(line)\n" : "<\(entry.priority.rawValue)>\(line)\n"
+    /// One line, whatever the message holds: `<6>message`, with sd-daemon(3)'s prefix, which a journal or a container's log
+    /// reader understands, or `identifier: message` for a terminal. Control characters are escaped.
+    func line(forTerminal: Bool, ownIdentifier: String) -> String {
+        var line = forTerminal ? "" : "<\(priority.rawValue)>"
+        if forTerminal || identifier != ownIdentifier { line += identifier + ": " }
+        for scalar in message.unicodeScalars {
+            switch scalar {
+            case "\n": line += "\\n"
+            case "\r": line += "\\r"
+            case "\t": line += "\t"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+                line += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            default: line.unicodeScalars.append(scalar)
+            }
         }
-        // Nobody is left to tell when stderr is gone.
-        _ = Array(text.utf8).withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        return line + "\n"
     }
 }

@@ -27,7 +27,8 @@ struct DaemonRun {
     let level: LogLevelName
 
     func run() async throws(ServiceStartError) {
-        let log = makeLog()
+        let (log, writer) = makeLog()
+        defer { writer.finish() }
         let settings = try options.settings()
         // The socket comes first: a second daemon should not load a kernel only to find the place taken.
         let socket = try listeningSocket()
@@ -45,20 +46,32 @@ struct DaemonRun {
         log.write(
             .notice, .started,
             "patchsimd \(Service.version): \(settings.kernel) on \(settings.cpus) CPUs, \(settings.driver.rawValue); on \(place)",
-            fields: ["PATCHSIM_KERNEL": settings.kernel, "PATCHSIM_SEED": "\(settings.seed)"])
+            fields: [
+                .version: Service.version, .kernel: settings.kernel, .seed: "\(settings.seed)",
+                .design: settings.designText, .socket: place,
+            ])
         ServiceManager.ready(status: "Running \(settings.kernel) on \(settings.cpus) CPUs")
         let signal = await signals.next()
         ServiceManager.stopping()
         await service.stop()
         if let path = socket.path { unlink(path) }
-        log.write(.notice, .stopped, "Stopped by \(signal)")
+        log.write(.notice, .stopped, "Stopped by \(signal)", fields: [.reason: signal])
     }
 
-    private func makeLog() -> ServiceLog {
-        let target = target ?? LogTarget.detect()
-        let level = level.level
-        LoggingSystem.bootstrap { JournalLogHandler(identifier: $0, target: target, level: level) }
-        return ServiceLog(Logger(label: "patchsimd"))
+    private func makeLog() -> (ServiceLog, LogWriter) {
+        let wanted = target ?? LogTarget.detect()
+        let isMissing = wanted == .journal && !LogTarget.journalIsPresent
+        let writer = LogWriter(
+            target: isMissing ? .stderr : wanted, identifier: ServiceLog.identifier,
+            lostEntry: { ServiceLog.lostEntry(count: $0) })
+        let threshold = LogThreshold(level.level)
+        let run = RunID.random()
+        LoggingSystem.bootstrap {
+            JournalLogHandler(identifier: $0, writer: writer, threshold: threshold, run: run)
+        }
+        let log = ServiceLog(Logger(label: ServiceLog.identifier), kernel: Logger(label: ServiceLog.kernelIdentifier))
+        if isMissing { log.journalMissing() }
+        return (log, writer)
     }
 
     private func listeningSocket() throws(ServiceStartError) -> ListeningSocket {

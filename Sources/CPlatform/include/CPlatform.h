@@ -2,6 +2,7 @@
 #ifndef PATCHSIM_CPLATFORM_H
 #define PATCHSIM_CPLATFORM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /// Accepts a connection with CLOEXEC and NONBLOCK set. Returns the descriptor, or -errno.
@@ -16,5 +17,15 @@ int patchsim_peer_credentials(int descriptor, int32_t *pid, uint32_t *uid, uint3
 /// Returns the process id, or -errno, also of a failing exec.
 int patchsim_spawn_activated(const char *path, char *const arguments[], char *const environment[],
                              int listening_descriptor);
+
+/// A Unix datagram socket with CLOEXEC set, or -errno.
+int patchsim_datagram_socket(void);
+
+/// Sends a datagram to the socket at `path` without waiting. Returns 0, or -errno: ENOENT and ECONNREFUSED where nobody
+/// receives, EAGAIN where the receiver's queue is full, EMSGSIZE where the datagram is too large for one.
+int patchsim_send_datagram(int descriptor, const char *path, const void *bytes, size_t count);
+
+/// The same for what is too large: a sealed file in memory is sent in its place, as journald takes it.
+int patchsim_send_sealed(int descriptor, const char *path, const void *bytes, size_t count);
 
 #endif
