@@ -1,6 +1,6 @@
 // Written by Tests/embed.sh; edit that.
 
-/// Files of this project that the daemon answers with or falls back to.
+/// Files of this project that the daemon answers with.
 public enum EmbeddedTexts {
     /// Interface descriptions by interface.
     public static let interfaces: [String: String] = [

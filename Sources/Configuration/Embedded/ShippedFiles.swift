@@ -1,7 +1,8 @@
 // Written by Tests/embed.sh from Config/workload.toml; edit that.
 
-extension EmbeddedTexts {
-    static let workload = #"""
+/// Files of Config that the daemon falls back to.
+public enum ShippedFiles {
+    public static let workload = #"""
         # What the simulated tasks of patchsimd run.
         #
         # Functions are named as in /proc/kallsyms, or by a glob of *, ? and [...]. A name or glob that matches nothing in the
@@ -29,8 +30,8 @@ extension EmbeddedTexts {
 
         [interrupts]
         # Per simulated second and CPU; CONFIG_HZ=250 is what Debian builds with. 0 is none.
-        irq_rate = 250.0
-        nmi_rate = 20.0
+        irq_rate = 250
+        nmi_rate = 20
 
         # What an interrupt runs, one drawn for each.
         irq_entries = [

@@ -13,7 +13,7 @@ public func nearest(to name: String, in candidates: some Sequence<String>, count
 }
 
 /// Levenshtein's distance; anything above `max` is reported as max + 1.
-func editDistance(_ left: [UInt8], _ right: [UInt8], max: Int) -> Int {
+public func editDistance(_ left: [UInt8], _ right: [UInt8], max: Int) -> Int {
     var previous = Array(0...right.count)
     for (i, a) in left.enumerated() {
         var row = [i + 1]
