@@ -33,7 +33,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         // Foreign code, one module each.
@@ -59,19 +58,21 @@ let package = Package(
         room("Varlink", ["Locking", "CPlatform"]),
         room("Systemd", ["Locking", "CSystemd", "CPlatform"]),
         room("PatchsimInterface", []),
+        room("Spelling"),
+        room("Configuration", ["Spelling", "PatchsimInterface"]),
         room(
             "PatchsimService",
             [
                 "Locking", "SimulationRuntime", "Simulation", "KernelFiles", "Ftrace", "TextPatching", "KernelModel",
-                "MachineModel", "Varlink", "Systemd", "PatchsimInterface",
+                "MachineModel", "Varlink", "Systemd", "PatchsimInterface", "Configuration", "Spelling",
                 "KernelImage",
-                "X86", .product(name: "Logging", package: "swift-log"), .product(name: "TOMLKit", package: "TOMLKit"),
+                "X86", .product(name: "Logging", package: "swift-log"),
             ]),
         // Floor 5: doors.
         door(
             "patchsimd",
             [
-                "PatchsimService", "PatchsimInterface", "Locking", "Varlink", "Systemd",
+                "PatchsimService", "PatchsimInterface", "Configuration", "Locking", "Varlink", "Systemd",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -100,10 +101,13 @@ let package = Package(
                 "Ftrace", "X86",
             ]),
         tests("VarlinkTests", ["Locking", "Varlink"]),
+        tests("SpellingTests", ["Spelling"]),
+        tests("ConfigurationTests", ["Configuration", "PatchsimInterface", "Spelling"]),
         tests(
             "ServiceTests",
             [
-                "PatchsimService", "PatchsimInterface", "Locking", "Varlink", "Systemd", "X86",
+                "PatchsimService", "PatchsimInterface", "Configuration", "TextPatching", "Locking", "Varlink",
+                "Systemd", "X86",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         tests("HouseTests", []),

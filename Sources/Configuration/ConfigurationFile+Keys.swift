@@ -60,7 +60,8 @@ extension ConfigurationFile {
         let table = name.split(separator: ".").dropLast().first.map(String.init)
         let here = ConfigurationKey.all.filter { $0.table == table }.map(\.lastName)
         return here.isEmpty
-            ? "tables are \(ConfigurationKey.tables.joined(separator: ", "))" : "keys here are \(here.joined(separator: ", "))"
+            ? "tables are \(ConfigurationKey.tables.joined(separator: ", "))"
+            : "keys here are \(here.joined(separator: ", "))"
     }
 }
 

@@ -28,7 +28,8 @@ struct ConfigurationFile {
         guard String(validating: text, as: UTF8.self) != nil else {
             table = TOMLTable()
             problems = [
-                ConfigurationProblem(.content, path, at: SourcePosition(line: Self.lineOfNoText(text), column: 1), "is not UTF-8 text")
+                ConfigurationProblem(
+                    .content, path, at: SourcePosition(line: Self.lineOfNoText(text), column: 1), "is not UTF-8 text")
             ]
             return
         }
@@ -82,7 +83,9 @@ struct ConfigurationFile {
     /// Paths of `directory`'s files whose names end in `.toml` and begin with no dot, in the order of their bytes; none if
     /// there is no such directory.
     static func dropIns(of directory: String) throws(ConfigurationProblem) -> [String] {
-        func failure(_ message: String) -> ConfigurationProblem { ConfigurationProblem(.unreadable, directory, message) }
+        func failure(_ message: String) -> ConfigurationProblem {
+            ConfigurationProblem(.unreadable, directory, message)
+        }
         guard let stream = opendir(directory) else {
             if errno == ENOENT { return [] }
             throw failure(message(errno))

@@ -135,7 +135,8 @@ extension TOMLParser {
             throw failure("\\\(Character(Unicode.Scalar(letter))) needs the \(count) hexadecimal digits of a character")
         default:
             position = begin
-            throw failure("a backslash starts one of \\b \\t \\n \\f \\r \\\" \\\\ \\u \\U; in '...' it stands for itself")
+            throw failure(
+                "a backslash starts one of \\b \\t \\n \\f \\r \\\" \\\\ \\u \\U; in '...' it stands for itself")
         }
     }
 

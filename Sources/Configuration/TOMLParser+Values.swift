@@ -94,7 +94,8 @@ extension TOMLParser {
         byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
     }
 
-    private func number(_ text: ArraySlice<UInt8>, _ shown: String, _ begin: Int) throws(TOMLSyntaxError) -> TOMLValue? {
+    private func number(_ text: ArraySlice<UInt8>, _ shown: String, _ begin: Int) throws(TOMLSyntaxError) -> TOMLValue?
+    {
         var rest = text
         let sign = rest.first == UInt8(ascii: "-") ? "-" : ""
         if rest.first == UInt8(ascii: "-") || rest.first == UInt8(ascii: "+") { rest = rest.dropFirst() }

@@ -1,3 +1,4 @@
+internal import Configuration
 internal import SimulationRuntime
 
 /// What fixes a run besides its inputs, as a replay line writes it.
@@ -7,6 +8,9 @@ struct RunDescription: Sendable, Hashable {
     var tasks: Int
     var seed: UInt64
     var speed: Int
+    /// Per CPU and simulated second.
+    var irqRate: Int
+    var nmiRate: Int
     var fetchModel: String
     var ablated: [String]
     /// Fingerprint of the workload file.
@@ -18,6 +22,8 @@ struct RunDescription: Sendable, Hashable {
         tasks = settings.tasks
         seed = settings.seed
         speed = settings.instructionsPerSecond ?? WorldFactory.speedDefault
+        irqRate = settings.interrupts.irqRate
+        nmiRate = settings.interrupts.nmiRate
         fetchModel = settings.fetchModel.rawValue
         ablated = settings.ablated
         workload = settings.workload.fingerprint
@@ -28,6 +34,8 @@ struct RunDescription: Sendable, Hashable {
         settings.tasks = tasks
         settings.seed = seed
         settings.instructionsPerSecond = speed
+        settings.interrupts.irqRate = irqRate
+        settings.interrupts.nmiRate = nmiRate
         settings.fetchModel = FetchModelName(rawValue: fetchModel) ?? settings.fetchModel
         settings.ablated = ablated
     }
@@ -60,7 +68,7 @@ enum ReplayText {
     private static func words(_ run: RunDescription) -> [String] {
         [
             "kernel=\(escaped(run.kernel))", "cpus=\(run.cpus)", "tasks=\(run.tasks)", "seed=\(run.seed)",
-            "speed=\(run.speed)", "fetch=\(run.fetchModel)", "ablate=\(run.ablated.joined(separator: ","))",
+            "speed=\(run.speed)", "irq=\(run.irqRate)", "nmi=\(run.nmiRate)", "fetch=\(run.fetchModel)", "ablate=\(run.ablated.joined(separator: ","))",
             "workload=\(String(run.workload, radix: 16))",
         ]
     }
@@ -87,6 +95,8 @@ enum ReplayText {
         run.tasks = Int(try Self.number("tasks", fields, max: UInt64(ServiceSettings.tasksMax)))
         run.seed = try Self.number("seed", fields, max: ServiceSettings.seedMax)
         run.speed = Int(try Self.number("speed", fields, max: UInt64(ServiceSettings.instructionsPerSecondMax)))
+        run.irqRate = Int(try Self.number("irq", fields, max: UInt64(InterruptSettings.rateMax)))
+        run.nmiRate = Int(try Self.number("nmi", fields, max: UInt64(InterruptSettings.rateMax)))
         run.fetchModel = try Self.field("fetch", fields)
         guard FetchModelName(rawValue: run.fetchModel) != nil else {
             throw Failure(reason: "fetch=\(run.fetchModel) is no fetch model")
@@ -169,7 +179,6 @@ extension WorkloadFile {
         }
         for entry in entries { add("\(entry.function) \(entry.weight)") }
         for name in irqEntries + ["|"] + nmiEntries + ["|"] + served { add(name) }
-        add("\(irqRate) \(nmiRate)")
         return hash
     }
 }

@@ -1,3 +1,4 @@
+internal import Configuration
 internal import PatchsimInterface
 internal import Varlink
 internal import X86

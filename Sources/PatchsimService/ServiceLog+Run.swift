@@ -1,3 +1,4 @@
+public import Configuration
 internal import KernelImage
 internal import Logging
 internal import PatchsimInterface

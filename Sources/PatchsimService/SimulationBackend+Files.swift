@@ -1,3 +1,5 @@
+internal import Configuration
+internal import Spelling
 internal import Ftrace
 internal import KernelFiles
 internal import KernelImage

@@ -1,3 +1,4 @@
+internal import Spelling
 internal import Ftrace
 internal import KernelImage
 internal import MachineModel

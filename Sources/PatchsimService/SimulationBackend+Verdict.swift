@@ -1,3 +1,4 @@
+internal import Configuration
 internal import KernelImage
 internal import MachineModel
 internal import PatchsimInterface
@@ -88,7 +89,7 @@ extension SimulationBackend {
             var replayed = settings
             run.apply(to: &replayed)
             var factory = self.factory
-            factory.setSpeed(run.speed)
+            factory.setRates(replayed)
             let world = try factory.world(try factory.configuration(replayed))
             return await host.replays.run { isCancelled in
                 SeededRun.replay(

@@ -1,3 +1,4 @@
+public import Configuration
 internal import Ftrace
 internal import KernelImage
 internal import KernelModel

@@ -1,3 +1,5 @@
+internal import Spelling
+internal import Configuration
 internal import Ftrace
 internal import KernelImage
 internal import MachineModel
@@ -17,7 +19,7 @@ struct WorldFactory {
 
     init(_ settings: ServiceSettings) throws(ServiceStartError) {
         image = try Self.load(settings.kernel)
-        workload = Workload(entries: [], speed: settings.instructionsPerSecond ?? Self.speedDefault)
+        workload = Workload(entries: [])
         let file = settings.workload
         let functions = FunctionIndex(image)
         var byFunction: [VirtualAddress: Int] = [:]
@@ -38,8 +40,7 @@ struct WorldFactory {
         }
         workload.irqEntries = resolve(file.irqEntries, functions)
         workload.nmiEntries = resolve(file.nmiEntries, functions)
-        workload.irqRate = Int(file.irqRate)
-        workload.nmiRate = Int(file.nmiRate)
+        setRates(settings)
         for name in file.served {
             guard let address = image.symbols.address(of: name) else {
                 skipped.append(name)
@@ -49,8 +50,11 @@ struct WorldFactory {
         }
     }
 
-    mutating func setSpeed(_ instructionsPerSecond: Int) {
-        workload.speed = instructionsPerSecond
+    /// Takes over how fast CPUs run and how often they are interrupted.
+    mutating func setRates(_ settings: ServiceSettings) {
+        workload.speed = settings.instructionsPerSecond ?? Self.speedDefault
+        workload.irqRate = settings.interrupts.irqRate
+        workload.nmiRate = settings.interrupts.nmiRate
     }
 
     private mutating func resolve(_ names: [String], _ functions: FunctionIndex) -> [VirtualAddress] {

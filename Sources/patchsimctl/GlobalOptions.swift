@@ -46,7 +46,7 @@ struct GlobalOptions: ParsableArguments {
             ("--driver", driver), ("--fetch-model", fetchModel), ("--ablate", ablate),
         ]
         // With `=`, so that a value that begins with a dash stays a value.
-        return ["--log-target=stderr", "--log-level=warning"]
+        return ["--no-config", "--state-directory=none", "--log-target=stderr", "--log-level=warning"]
             + options.compactMap { name, value in
                 value.map { "\(name)=\($0)" }
             }

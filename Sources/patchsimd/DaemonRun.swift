@@ -1,4 +1,4 @@
-internal import ArgumentParser
+internal import Configuration
 internal import Dispatch
 internal import Glibc
 internal import Locking
@@ -8,28 +8,26 @@ internal import PatchsimService
 internal import Systemd
 internal import Varlink
 
-enum LogLevelName: String, ExpressibleByArgument, CaseIterable {
-    case trace
-    case debug
-    case info
-    case notice
-    case warning
-    case error
-
-    var level: Logger.Level { Logger.Level(rawValue: rawValue)! }
+extension LogSettings.Target {
+    fileprivate var wanted: LogTarget {
+        switch self {
+        case .automatic: LogTarget.detect()
+        case .journal: .journal
+        case .stderr: .stderr
+        }
+    }
 }
 
 /// From settings to the clean stop.
 struct DaemonRun {
-    let options: ServiceOptions
+    let sources: ConfigurationSources
+    let loaded: LoadedConfiguration
     let socketPath: String?
-    let target: LogTarget?
-    let level: LogLevelName
 
     func run() async throws(ServiceStartError) {
         let (log, writer) = makeLog()
         defer { writer.finish() }
-        let settings = try options.settings()
+        let settings = loaded.settings
         // The socket comes first: a second daemon should not load a kernel only to find the place taken.
         let socket = try listeningSocket()
         let signals = StopSignals()
@@ -40,7 +38,8 @@ struct DaemonRun {
             if let path = socket.path { unlink(path) }
             throw error
         }
-        let service = Service(backend: backend, log: log, startedAt: time(nil))
+        let service = Service(
+            backend: backend, log: log, startedAt: time(nil), limits: VarlinkLimits(settings.limits))
         service.start(on: socket)
         let place = socket.path ?? "the socket that was passed"
         log.write(
@@ -59,12 +58,12 @@ struct DaemonRun {
     }
 
     private func makeLog() -> (ServiceLog, LogWriter) {
-        let wanted = target ?? LogTarget.detect()
+        let wanted = loaded.settings.log.target.wanted
         let isMissing = wanted == .journal && !LogTarget.journalIsPresent
         let writer = LogWriter(
             target: isMissing ? .stderr : wanted, identifier: ServiceLog.identifier,
             lostEntry: { ServiceLog.lostEntry(count: $0) })
-        let threshold = LogThreshold(level.level)
+        let threshold = LogThreshold(loaded.settings.log.level.loggerLevel)
         let run = RunID.random()
         LoggingSystem.bootstrap {
             JournalLogHandler(identifier: $0, writer: writer, threshold: threshold, run: run)

@@ -91,7 +91,8 @@ import Testing
         let loaded = try sources.load()
         #expect(loaded.toml.contains("ablate = [\"sync1\", \"gap\"]  # option --ablate\n"))
         #expect(loaded.toml.contains("\n[limits]\nconnections_max = 128  # default\n"))
-        #expect(loaded.json.contains(#""ablate":{"effect":"restart","origin":"option --ablate","value":["sync1","gap"]}"#))
+        #expect(
+            loaded.json.contains(#""ablate":{"effect":"restart","origin":"option --ablate","value":["sync1","gap"]}"#))
         directory.write("again.toml", loaded.toml)
         var again = ConfigurationSources()
         again.file = "\(directory.path)/again.toml"
@@ -122,7 +123,7 @@ import Testing
             level = "verbose"
             zzzzzzzzz = 1
             """)
-        directory.write("patchsimd.toml.d/a.toml", "cpus = = 3\n[access]\ngroup = ""\n")
+        directory.write("patchsimd.toml.d/a.toml", "cpus = = 3\n[access]\ngroup = \"\"\n")
         sources.environment = ["PATCHSIMD_CPU": "1", "PATCHSIMD_TASKS": "many"]
         sources.options = [option("cpus", "65"), option("limits.conections_max", "1"), option("log.level", "loud")]
         let expected = [
@@ -175,7 +176,8 @@ import Testing
         #expect(problems(missing) == ["D/nul:1:12: a control character can't stand in a string; use an escape"])
         missing.file = directory.write("file.toml", "workload = \"/nonexistent/w.toml\"")
         directory.write("file.toml.d", "")
-        #expect(problems(missing) == ["D/file.toml.d: Not a directory", "/nonexistent/w.toml: No such file or directory"])
+        #expect(
+            problems(missing) == ["D/file.toml.d: Not a directory", "/nonexistent/w.toml: No such file or directory"])
         for number in 0...ConfigurationFile.dropInsMax { directory.write("many.toml.d/\(number).toml", "") }
         missing.file = directory.write("many.toml", "")
         #expect(problems(missing) == ["D/many.toml.d: holds 65 files; 64 are allowed"])

@@ -7,13 +7,13 @@ import Varlink
 /// The built patchsimd, and private daemons.
 @Suite struct DaemonTests {
     @Test(arguments: [
-        (["--cpus", "65"], Int32(64), "--cpus 65: is not in 1 to 64"),
+        (["--cpus", "65"], Int32(64), "--cpus: 65 is not in 1 to 64"),
         (["--workload", "/nonexistent"], 66, "/nonexistent: No such file or directory"),
         (["--socket", "/nonexistent/socket"], 71, "/nonexistent/socket: bind: No such file or directory"),
         (["--socket", "/etc/passwd"], 71, "/etc/passwd: exists and is no socket; remove it, or choose another path"),
     ])
     func aDaemonThatCannotStartSaysWhyInOneLine(arguments: [String], status: Int32, message: String) throws {
-        let finished = try run(["patchsimd"] + arguments)
+        let finished = try run(["patchsimd", "--no-config"] + arguments)
         #expect(finished.status == status)
         #expect(finished.errors == "patchsimd: \(message)\n")
     }
@@ -37,7 +37,10 @@ import Varlink
             ["patchsimctl", "--json", "--cpus", "3", "status"],
             environment: ["PATCHSIMD": daemon, "XDG_RUNTIME_DIR": "/nonexistent"])
         #expect(finished.status == 1)
-        #expect(finished.errors == "patchsimctl: status: Arguments: --log-target=stderr --log-level=warning --cpus=3\n")
+        #expect(
+            finished.errors
+                == "patchsimctl: status: Arguments: --no-config --state-directory=none --log-target=stderr --log-level=warning --cpus=3\n"
+        )
     }
 
     @Test func aPrivateDaemonThatCannotStartIsStatus69WithItsReason() throws {

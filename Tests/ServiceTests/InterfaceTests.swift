@@ -14,7 +14,6 @@ import Varlink
         for (name, embedded) in EmbeddedTexts.interfaces {
             #expect(embedded == text(of: "\(packagePath)/docs/varlink/\(name).varlink"), "run Tests/embed.sh")
         }
-        #expect(EmbeddedTexts.workload == text(of: "\(packagePath)/Config/workload.toml"), "run Tests/embed.sh")
     }
 
     private var interfaces: [VarlinkInterface] {
