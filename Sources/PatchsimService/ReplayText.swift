@@ -68,7 +68,8 @@ enum ReplayText {
     private static func words(_ run: RunDescription) -> [String] {
         [
             "kernel=\(escaped(run.kernel))", "cpus=\(run.cpus)", "tasks=\(run.tasks)", "seed=\(run.seed)",
-            "speed=\(run.speed)", "irq=\(run.irqRate)", "nmi=\(run.nmiRate)", "fetch=\(run.fetchModel)", "ablate=\(run.ablated.joined(separator: ","))",
+            "speed=\(run.speed)", "irq=\(run.irqRate)", "nmi=\(run.nmiRate)",
+            "fetch=\(run.fetchModel)", "ablate=\(run.ablated.joined(separator: ","))",
             "workload=\(String(run.workload, radix: 16))",
         ]
     }
