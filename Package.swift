@@ -106,8 +106,8 @@ let package = Package(
         tests(
             "ServiceTests",
             [
-                "PatchsimService", "PatchsimInterface", "Configuration", "TextPatching", "Locking", "Varlink",
-                "Systemd", "X86",
+                "PatchsimService", "PatchsimInterface", "SimulationRuntime", "Configuration", "TextPatching", "Locking",
+                "Varlink", "Systemd", "X86",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         tests("HouseTests", []),

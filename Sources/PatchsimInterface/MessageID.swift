@@ -23,6 +23,8 @@ public enum MessageID: String, Sendable, Hashable, CaseIterable {
     case acceptFailed = "a9c86a67d81b4e3a91cb2e880d18710d"
     /// A call met an error that none should.
     case failed = "0344ba22d0ca4c248a6e73b8c662f25e"
+    /// A driver or the control loop does not answer the watchdog, which will end the daemon.
+    case driverStuck = "fffff77d56c444f792bcb8a68409c31f"
     case configurationChanged = "4312ac96333046a6bcb9578ad727a528"
     /// A configuration was not taken over; the one before stays in force.
     case configurationRefused = "8bba9023eb26442a9fbc22ff0e06f89c"
@@ -56,6 +58,7 @@ public enum MessageID: String, Sendable, Hashable, CaseIterable {
         case .connection: [.clientPID, .clientUID]
         case .acceptFailed: [.reason]
         case .failed: [.method, .reason, .clientPID, .clientUID]
+        case .driverStuck: [.reason]
         case .configurationChanged: []
         case .configurationRefused: [.reason]
         case .entriesSuppressed: [.kind, .count]

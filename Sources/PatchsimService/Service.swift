@@ -1,3 +1,5 @@
+internal import SimulationRuntime
+public import Systemd
 public import Varlink
 
 /// The daemon as a library: a backend behind a socket.
@@ -9,16 +11,23 @@ public final class Service: Sendable {
     private let backend: any ServiceBackend
     private let server: VarlinkServer
     private let log: ServiceLog
+    private let manager: ServiceManager
+    private let status: StatusLine
+    private let watchdog: Watchdog
 
     /// `startedAt` is Unix time in seconds.
     public init(
-        backend: any ServiceBackend, log: ServiceLog, startedAt: Int, limits: VarlinkLimits = VarlinkLimits()
+        backend: any ServiceBackend, log: ServiceLog, startedAt: Int, limits: VarlinkLimits = VarlinkLimits(),
+        manager: ServiceManager = .absent
     ) {
         self.backend = backend
         self.log = log
         let performer = ServicePerformer(backend: backend, version: Self.version, startedAt: startedAt)
-        let interfaces = ServiceInterfaces(performer: performer, log: log)
-        server = VarlinkServer(
+        self.manager = manager
+        let status = StatusLine(manager) { try await backend.state() }
+        self.status = status
+        let interfaces = ServiceInterfaces(performer: performer, log: log, status: status)
+        let server = VarlinkServer(
             product: VarlinkProduct(
                 vendor: "The patchsim authors", product: "patchsimd", version: Self.version, url: Self.url),
             interfaces: interfaces.all(), limitInterface: "io.patchsim.Service", limits: limits
@@ -26,14 +35,24 @@ public final class Service: Sendable {
             if case .closed(let peer) = event { performer.snapshots.keep(nil, connection: peer.connection) }
             log.server(event)
         }
+        self.server = server
+        watchdog = Watchdog(
+            WatchedService(
+                drivers: { await backend.driverProgress() }, commands: { backend.commandProgress },
+                control: { await server.roundTrip() }),
+            log: log, feed: { manager.watchdog() })
     }
 
     public func start(on socket: ListeningSocket) {
         server.start(on: socket)
+        status.start()
+        if let timeout = manager.watchdogMicroseconds { watchdog.start(timeoutMicroseconds: timeout) }
     }
 
     /// Ends subscriptions, closes the socket and stops the machine.
     public func stop() async {
+        status.stop()
+        watchdog.stop()
         backend.events.finish()
         server.stop()
         await backend.stop()

@@ -1,4 +1,5 @@
 public import PatchsimInterface
+public import SimulationRuntime
 public import X86
 
 /// What the handlers need of the simulated machine; the daemon's is `SimulationBackend`, tests bring a scripted one.
@@ -46,6 +47,11 @@ public protocol ServiceBackend: Sendable {
     // io.patchsim.Invariants
     func verdict() async throws -> GetVerdict.Reply
     func replay(line: String) async throws -> ReplayLine.Reply
+
+    /// How far each driver has come, for the watchdog; returns when all of them have answered.
+    func driverProgress() async -> [DriverProgress]
+    /// Grows while a command works on the machine at rest.
+    var commandProgress: UInt64 { get }
 
     /// Stops everything; called once, when the daemon ends.
     func stop() async

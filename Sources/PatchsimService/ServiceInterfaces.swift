@@ -6,6 +6,7 @@ internal import Varlink
 struct ServiceInterfaces: Sendable {
     let performer: ServicePerformer
     let log: ServiceLog
+    let status: StatusLine
 
     func all() -> [VarlinkInterface] {
         let methods = machineMethods + textMethods + fileMethods + otherMethods
@@ -67,7 +68,7 @@ struct ServiceInterfaces: Sendable {
     private func method<Method: InterfaceMethod>(
         _ type: Method.Type, _ action: @escaping @Sendable (Method.Parameters) throws -> ServiceAction
     ) -> VarlinkMethod {
-        let (performer, log) = (performer, log)
+        let (performer, log, status) = (performer, log, status)
         return VarlinkMethod(Method.name, parameters: Method.Parameters.self, reply: Method.Reply.self) {
             parameters, replies in
             let stream = ServicePerformer.Stream(
@@ -76,7 +77,10 @@ struct ServiceInterfaces: Sendable {
             let action = try action(parameters)
             do {
                 let reply = try await performer.perform(action, stream)
-                if action.isChange { log.changed(action, replies.peer) }
+                if action.isChange {
+                    log.changed(action, replies.peer)
+                    status.changed(action, byUser: replies.peer.uid)
+                }
                 return Self.typed(reply, Method.self)
             } catch let fault as any InterfaceFault {
                 log.refused(action, fault, replies.peer)

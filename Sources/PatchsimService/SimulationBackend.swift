@@ -56,6 +56,12 @@ final class SimulationBackend: ServiceBackend {
         await host.stop()
     }
 
+    func driverProgress() async -> [DriverProgress] {
+        await host.driverProgress()
+    }
+
+    var commandProgress: UInt64 { host.commandProgress }
+
     /// Publishes what has happened so far: a client that was answered finds the events of what it asked for.
     func flushEvents() {
         pump.flush()

@@ -13,6 +13,7 @@ actor DeterministicLoop {
     private var pace: Pace
     private var cpus: [SimulatedCPU] = []
     private var isScheduled = false
+    private var turnsTaken: UInt64 = 0
 
     init(shared: Guarded<SharedKernel>, environment: MachineEnvironment, configuration: WorldConfiguration) {
         self.shared = shared
@@ -30,6 +31,13 @@ actor DeterministicLoop {
         dispatchPrecondition(condition: .onQueue(executor.queue))
         defer { cpus = [] }
         return cpus
+    }
+
+    /// How far the loop has come. Whoever asks waits for the end of a burst.
+    func progress() -> DriverProgress {
+        let isStill = cpus.isEmpty
+        let isExcused = shared.withLock { isStill || $0.isPaused || $0.kernel.isStopped }
+        return DriverProgress(name: "the loop of all CPUs", turns: turnsTaken, isExcused: isExcused)
     }
 
     /// Turns taken under one hold of the guard.
@@ -62,6 +70,7 @@ actor DeterministicLoop {
                 let (turn, outcome) = driver.take(&cpus, &shared.kernel)
                 shared.history.append(turn)
                 taken += 1
+                turnsTaken += 1
                 isStopped = outcome == .stopped
             }
             for index in cpus.indices { shared.views[index] = CPUView(cpus[index]) }

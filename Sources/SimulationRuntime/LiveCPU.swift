@@ -59,6 +59,15 @@ actor LiveCPU {
         }
     }
 
+    /// How far this CPU has come. Whoever asks waits for the end of a burst.
+    func progress() -> DriverProgress {
+        let isStill = cpu == nil
+        let isExcused = shared.withLock { shared in
+            isStill || shared.isPaused || shared.kernel.isStopped || (!isScheduled && !shared.kernel.mustRun(index))
+        }
+        return DriverProgress(name: "CPU \(index)", turns: turnsTaken, isExcused: isExcused)
+    }
+
     // MARK: Running
 
     /// Turns of one burst; between bursts other jobs of this queue run.

@@ -52,6 +52,7 @@ public actor SimulationHost {
     public nonisolated let replays = ReplayQueue()
     private let seeded: SeededDriver
     private let cache: DecodeCache
+    nonisolated let commandWork = Guarded<UInt64>(0)
 
     /// A host whose world is at rest; `resume` starts it.
     public init(world: World, driver: SimulationDriver, apply: @escaping InputApplication) {
@@ -197,6 +198,17 @@ public actor SimulationHost {
         resting = cpus
     }
 
+    /// How far each driver has come. Returns when all of them have answered, so never where one is stuck.
+    public func driverProgress() async -> [DriverProgress] {
+        switch driver {
+        case .live:
+            var progress: [DriverProgress] = []
+            for cpu in live { progress.append(await cpu.progress()) }
+            return progress
+        case .deterministic: return [await loop?.progress()].compactMap { $0 }
+        }
+    }
+
     /// Runs `body` on the whole world, at rest for as long as it takes.
     public func withWorld<Result: Sendable>(_ body: @Sendable (borrowing World) -> Result) async -> Result {
         await hold()
@@ -251,6 +263,7 @@ public actor SimulationHost {
                 if turns.isEmpty { throw .stopped(violation) }
                 break
             }
+            if number.isMultiple(of: Self.stepsPerSign) { noteCommandWork() }
             let index = cpu ?? Int(world.kernel.turn % UInt64(configuration.cpuCount))
             if count - number <= shown { descriptions.append(world.describeNext(cpu: index, cache)) }
             turns.append(seeded.step(&world, cpu: index).turn)
@@ -279,7 +292,12 @@ public actor SimulationHost {
         let history = shared.withLock { $0.history }
         guard UInt64(count) <= now - history.firstTurn else { throw .tooFarBack(first: history.firstTurn) }
         let target = now - UInt64(count)
-        let replay = DeterministicReplay(cache: cache, apply: apply)
+        // It is not given up; it is asked now and then, which shows that it goes on.
+        let replay = DeterministicReplay(
+            cache: cache, apply: apply,
+            isCancelled: {
+                self.noteCommandWork(); return false
+            })
         guard let world = history.world(beforeTurn: target, replay) else { throw .tooFarBack(first: history.firstTurn) }
         put(world)
         let lost = shared.withLock { shared in

@@ -2,33 +2,60 @@ internal import CSystemd
 internal import Glibc
 
 /// What a service tells the manager that started it (sd_notify). Without a manager everything here does nothing.
-public enum ServiceManager {
-    /// READY=1 with a status line.
-    public static func ready(status: String) {
-        notify("READY=1\nSTATUS=\(oneLine(status))")
-    }
-
-    public static func status(_ status: String) {
-        notify("STATUS=\(oneLine(status))")
-    }
-
-    public static func stopping() {
-        notify("STOPPING=1\nSTATUS=Stopping")
-    }
-
-    public static func watchdog() {
-        notify("WATCHDOG=1")
-    }
-
+public struct ServiceManager: Sendable {
     /// Microseconds within which watchdog() is expected, or nil where nobody watches.
-    public static var watchdogMicroseconds: UInt64? {
-        var microseconds: UInt64 = 0
-        return sd_watchdog_enabled(0, &microseconds) > 0 ? microseconds : nil
+    public let watchdogMicroseconds: UInt64?
+    /// Whether somebody listens.
+    public let isPresent: Bool
+    private let send: @Sendable (String) -> Void
+
+    /// A manager that is told through `send`; tests listen there.
+    public init(watchdogMicroseconds: UInt64?, send: @escaping @Sendable (String) -> Void) {
+        self.watchdogMicroseconds = watchdogMicroseconds
+        isPresent = true
+        self.send = send
     }
 
-    private static func notify(_ state: String) {
-        // There is nothing to do about a manager that can't be reached: it has its own timeouts.
-        _ = sd_notify(0, state)
+    /// The manager that NOTIFY_SOCKET and WATCHDOG_USEC name.
+    public static func fromEnvironment() -> ServiceManager {
+        guard getenv("NOTIFY_SOCKET") != nil else { return absent }
+        var microseconds: UInt64 = 0
+        let isWatched = sd_watchdog_enabled(0, &microseconds) > 0
+        return ServiceManager(watchdogMicroseconds: isWatched ? microseconds : nil) {
+            // There is nothing to do about a manager that can't be reached: it has its own timeouts.
+            _ = sd_notify(0, $0)
+        }
+    }
+
+    /// Nobody listens.
+    public static let absent = ServiceManager()
+
+    private init() {
+        watchdogMicroseconds = nil
+        isPresent = false
+        send = { _ in }
+    }
+
+    /// READY=1 with a status line.
+    public func ready(status: String) {
+        send("READY=1\nSTATUS=\(Self.oneLine(status))")
+    }
+
+    public func status(_ status: String) {
+        send("STATUS=\(Self.oneLine(status))")
+    }
+
+    public func stopping() {
+        send("STOPPING=1\nSTATUS=Stopping")
+    }
+
+    public func watchdog() {
+        send("WATCHDOG=1")
+    }
+
+    /// Asks for so much time from now on before the start counts as failed.
+    public func extendStart(bySeconds seconds: Int) {
+        send("EXTEND_TIMEOUT_USEC=\(seconds * 1_000_000)")
     }
 
     private static func oneLine(_ text: String) -> String {

@@ -90,6 +90,11 @@ public final class VarlinkServer: Sendable {
         state.withLock { $0.connections.count }
     }
 
+    /// Returns when the queue that accepts connections has come to it: whoever watches over the server asks this.
+    public func roundTrip() async {
+        await withCheckedContinuation { continuation in queue.async { continuation.resume() } }
+    }
+
     private func acceptAll(_ listening: Int32, _ source: any DispatchSourceRead) {
         while true {
             let descriptor = patchsim_accept(listening)

@@ -31,15 +31,19 @@ struct DaemonRun {
         // The socket comes first: a second daemon should not load a kernel only to find the place taken.
         let socket = try listeningSocket()
         let signals = StopSignals()
+        let manager = ServiceManager.fromEnvironment()
         let backend: any ServiceBackend
         do {
+            let start = LongStart(manager, status: "Loading kernel \(settings.kernel)")
+            defer { start.end() }
             backend = try await makeSimulationBackend(settings: settings, log: log)
         } catch {
             if let path = socket.path { unlink(path) }
             throw error
         }
         let service = Service(
-            backend: backend, log: log, startedAt: time(nil), limits: VarlinkLimits(settings.limits))
+            backend: backend, log: log, startedAt: time(nil), limits: VarlinkLimits(settings.limits),
+            manager: manager)
         service.start(on: socket)
         let place = socket.path ?? "the socket that was passed"
         log.write(
@@ -49,9 +53,9 @@ struct DaemonRun {
                 .version: Service.version, .kernel: settings.kernel, .seed: "\(settings.seed)",
                 .design: settings.designText, .socket: place,
             ])
-        ServiceManager.ready(status: "Running \(settings.kernel) on \(settings.cpus) CPUs")
+        manager.ready(status: "Running \(settings.kernel) on \(settings.cpus) CPUs")
         let signal = await signals.next()
-        ServiceManager.stopping()
+        manager.stopping()
         await service.stop()
         if let path = socket.path { unlink(path) }
         log.write(.notice, .stopped, "Stopped by \(signal)", fields: [.reason: signal])

@@ -1,5 +1,6 @@
 import Logging
 import PatchsimInterface
+import Systemd
 import Testing
 import Varlink
 
@@ -17,9 +18,11 @@ import Varlink
     }
 
     private var interfaces: [VarlinkInterface] {
-        let performer = ServicePerformer(backend: ScriptedBackend(), version: "1", startedAt: 0)
+        let backend = ScriptedBackend()
+        let performer = ServicePerformer(backend: backend, version: "1", startedAt: 0)
+        let status = StatusLine(.absent) { try await backend.state() }
         let log = ServiceLog(Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        return ServiceInterfaces(performer: performer, log: log).all()
+        return ServiceInterfaces(performer: performer, log: log, status: status).all()
     }
 
     @Test func everyDescribedMethodHasAHandlerOfTheDescribedTypes() throws {

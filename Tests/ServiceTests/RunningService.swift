@@ -11,11 +11,11 @@ final class RunningService {
     let service: Service
     let path: String
 
-    init() throws {
+    init(manager: ServiceManager = .absent) throws {
         path = "/tmp/patchsim-service-\(getpid())-\(UInt64.random(in: 0 ... .max))"
         var logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         logger.logLevel = .critical
-        service = Service(backend: backend, log: ServiceLog(logger), startedAt: 1_700_000_000)
+        service = Service(backend: backend, log: ServiceLog(logger), startedAt: 1_700_000_000, manager: manager)
         service.start(on: try ListeningSocket(path: path))
     }
 

@@ -1,6 +1,7 @@
 import Locking
 import PatchsimInterface
 import PatchsimService
+import SimulationRuntime
 import Varlink
 import X86
 
@@ -174,6 +175,10 @@ final class ScriptedBackend: ServiceBackend {
         }
         return ReplayLine.Reply(turns: 12, log: ["first", "second"])
     }
+
+    func driverProgress() async -> [DriverProgress] { [] }
+
+    var commandProgress: UInt64 { 0 }
 
     func stop() async {
         note("stop")

@@ -1,3 +1,4 @@
+import Dispatch
 import Ftrace
 import KernelFiles
 import KernelImage
@@ -96,6 +97,58 @@ struct LiveDriverTests {
         try await bench.host.resume()
         try await bench.setTracer("nop")
         #expect(bench.turn > turn)
+        await bench.host.stop()
+    }
+
+    @Test("Every driver tells how far it has come, and is excused while the world is at rest")
+    func progress() async throws {
+        let bench = try Bench(.live)
+        try await bench.host.resume()
+        let first = await bench.host.driverProgress()
+        #expect(first.map(\.name) == ["CPU 0", "CPU 1", "CPU 2", "CPU 3"])
+        var last = first
+        while zip(first, last).contains(where: { $0.turns == $1.turns && !$1.isExcused }) {
+            last = await bench.host.driverProgress()
+        }
+        await bench.host.pause()
+        #expect(await bench.host.driverProgress().allSatisfy(\.isExcused))
+        await bench.host.stop()
+    }
+
+    @Test("Drivers that are stuck under the guard do not tell how far they have come")
+    func stuck() async throws {
+        let bench = try Bench(.live)
+        try await bench.host.resume()
+        let (held, hold) = AsyncStream.makeStream(of: Void.self)
+        let released = DispatchSemaphore(value: 0)
+        let host = bench.host
+        DispatchQueue(label: "holder").async {
+            host.withKernel { _ in
+                hold.yield()
+                released.wait()
+            }
+        }
+        for await _ in held { break }
+        let answered = Guarded(false)
+        let asking = Task {
+            _ = await host.driverProgress()
+            answered.withLock { $0 = true }
+        }
+        // The host itself goes on.
+        for _ in 0..<100 { _ = await host.isPaused }
+        #expect(!answered.withLock { $0 })
+        released.signal()
+        await asking.value
+        #expect(answered.withLock { $0 })
+        await host.stop()
+    }
+
+    @Test("Steps of a command show that it goes on")
+    func commands() async throws {
+        let bench = try Bench(.live)
+        let before = bench.host.commandProgress
+        _ = try await bench.host.step(cpu: nil, count: 3000, shown: 1)
+        #expect(bench.host.commandProgress == before + 3)
         await bench.host.stop()
     }
 
