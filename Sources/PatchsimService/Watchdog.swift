@@ -1,6 +1,7 @@
 internal import Dispatch
 internal import Locking
 internal import Logging
+internal import PatchsimInterface
 internal import SimulationRuntime
 internal import Systemd
 internal import Varlink

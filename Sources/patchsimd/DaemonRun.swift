@@ -30,8 +30,15 @@ struct DaemonRun {
         let settings = loaded.settings
         // The socket comes first: a second daemon should not load a kernel only to find the place taken.
         let socket = try listeningSocket()
-        let signals = StopSignals()
         let manager = ServiceManager.fromEnvironment()
+        let signals = StopSignals { signal in
+            manager.stopping()
+            if let path = socket.path { unlink(path) }
+            log.write(.notice, .stopped, "Stopped by \(signal) before it was ready", fields: [.reason: signal])
+            writer.finish()
+            // The image is still being loaded on another thread, which would see what exit() takes away.
+            _exit(EXIT_SUCCESS)
+        }
         let backend: any ServiceBackend
         do {
             let start = LongStart(manager, status: "Loading kernel \(settings.kernel)")
@@ -41,6 +48,7 @@ struct DaemonRun {
             if let path = socket.path { unlink(path) }
             throw error
         }
+        signals.startIsOver()
         let service = Service(
             backend: backend, log: log, startedAt: time(nil), limits: VarlinkLimits(settings.limits),
             manager: manager)
@@ -120,10 +128,14 @@ final class StopSignals: Sendable {
     private let names: AsyncStream<String>
     /// Dispatch forgets a source that nobody holds.
     private let sources: Guarded<[any DispatchSourceSignal]>
+    /// What a signal does while there is nothing yet to stop in order; nil afterwards.
+    private let whileStarting: Guarded<(@Sendable (String) -> Void)?>
 
-    init() {
+    init(whileStarting: @escaping @Sendable (String) -> Void) {
         let (names, continuation) = AsyncStream.makeStream(of: String.self)
         self.names = names
+        let early = Guarded<(@Sendable (String) -> Void)?>(whileStarting)
+        self.whileStarting = early
         signal(SIGPIPE, SIG_IGN)
         let queue = DispatchQueue(label: "io.patchsim.signals")
         var sources: [any DispatchSourceSignal] = []
@@ -131,6 +143,7 @@ final class StopSignals: Sendable {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler {
+                if let early = early.withLock({ $0 }) { return early(name) }
                 continuation.yield(name)
                 // From now on the signal does what it does by default.
                 signal(number, SIG_DFL)
@@ -139,6 +152,10 @@ final class StopSignals: Sendable {
             sources.append(source)
         }
         self.sources = Guarded(sources)
+    }
+
+    func startIsOver() {
+        whileStarting.withLock { $0 = nil }
     }
 
     func next() async -> String {

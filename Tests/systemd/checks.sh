@@ -75,12 +75,14 @@ override() {
 # Back to a freshly installed, stopped daemon.
 fresh() {
     systemctl stop patchsimd.socket "$unit" 2>/dev/null
-    rm -rf "$overrides" /var/lib/patchsim
+    rm -rf "$overrides" "/run/systemd/system.control/$unit.d" /var/lib/patchsim
     systemctl daemon-reload
     systemctl reset-failed patchsimd.socket "$unit" 2>/dev/null
     mark
 }
 started() { systemctl start "$unit"; }
+# Whether another process than $before runs.
+restarted() { [ "$(property MainPID)" != "$before" ] && [ "$(systemctl is-active "$unit")" = active ]; }
 now() { date +%s%N; }
 
 [ $# -gt 0 ] || set -- checks/*.sh

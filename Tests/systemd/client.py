@@ -5,6 +5,7 @@ streams that nobody reads. It uses nothing but the standard library.
     client.py call METHOD [JSON]            prints the reply; status 1 with an error's name on an error
     client.py flood COUNT                   opens COUNT connections, keeps them, says "open N" and waits for a line on stdin
     client.py streams COUNT METHOD [JSON]   the same, each connection with a call for `more` whose replies nobody reads
+    client.py readers COUNT PATH            the same, each connection in the middle of reading a kernel file
 """
 import json
 import socket
@@ -81,8 +82,19 @@ def streams(count, method, *rest):
     hold(connections)
 
 
+def readers(count, path):
+    connections = []
+    for _ in range(int(count)):
+        connection = Connection()
+        # The daemon keeps the file as it was for whoever reads on.
+        if connection.call("io.patchsim.Files.Read", {"path": path, "offset": 0, "count": 1}) is None:
+            sys.exit("the daemon ended the connection")
+        connections.append(connection)
+    hold(connections)
+
+
 if __name__ == "__main__":
-    commands = {"call": call, "flood": flood, "streams": streams}
+    commands = {"call": call, "flood": flood, "streams": streams, "readers": readers}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

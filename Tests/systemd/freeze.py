@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Stops one thread of a process with ptrace, the one that has used most processor time in the last moment, and holds it until
-the process is gone. The other threads go on."""
+"""Stops the one thread of a process that does most of its work, in the middle of that work, and holds it until the process is
+gone. The other threads go on. `freeze.py PID`"""
 import ctypes
 import os
 import sys
 import time
 
-PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
+WALL = 0x40000000
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_ulong, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 libc.ptrace.restype = ctypes.c_long
@@ -18,25 +19,42 @@ def ptrace(request, thread):
 
 
 def used(pid):
+    """Nanoseconds of processor time of each thread."""
     times = {}
     for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        times[int(thread)] = int(fields[11]) + int(fields[12])
+        try:
+            with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+                times[int(thread)] = int(file.read().split()[0])
+        except OSError:
+            pass
     return times
 
 
-pid = int(sys.argv[1])
-before = used(pid)
-time.sleep(0.5)
-after = used(pid)
-busiest = max(after, key=lambda thread: after[thread] - before.get(thread, 0))
-ptrace(PTRACE_SEIZE, busiest)
-ptrace(PTRACE_INTERRUPT, busiest)
-print(busiest, flush=True)
+def work(pid, seconds):
+    """What each thread used in that time."""
+    before = used(pid)
+    time.sleep(seconds)
+    return {thread: time - before.get(thread, 0) for thread, time in used(pid).items()}
+
+
+def freeze(pid):
+    while True:
+        threads = work(pid, 0.2)
+        busiest = max(threads, key=threads.get)
+        ptrace(PTRACE_SEIZE, busiest)
+        ptrace(PTRACE_INTERRUPT, busiest)
+        os.waitpid(busiest, WALL)
+        # If another thread took the work over, this one was stopped between two pieces of it.
+        if sum(work(pid, 0.2).values()) < max(threads[busiest] / 10, 2_000_000):
+            return busiest
+        ptrace(PTRACE_DETACH, busiest)
+
+
+frozen = freeze(int(sys.argv[1]))
+print(frozen, flush=True)
 while True:
     try:
-        waited, status = os.waitpid(busiest, 0x40000000)  # __WALL
+        _, status = os.waitpid(frozen, WALL)
     except ChildProcessError:
         break
     if os.WIFEXITED(status) or os.WIFSIGNALED(status):

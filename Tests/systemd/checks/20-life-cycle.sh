@@ -32,7 +32,6 @@ fresh
 started
 before=$(property MainPID)
 systemctl kill --signal KILL "$unit"
-restarted() { [ "$(property MainPID)" != "$before" ] && [ "$(systemctl is-active "$unit")" = active ]; }
 check "after SIGKILL it is started again" eventually restarted
 check "systemd has counted one restart" is "$(property NRestarts)" 1
 check "the restarted daemon answers" has 'State: +running' ctl status
@@ -45,7 +44,6 @@ ExecStart=/usr/bin/patchsimd --kernel /nonexistent/vmlinuz
 EOF
 check "systemctl start fails where the daemon can't start" fails started
 check "the journal names the file and the reason" has '/nonexistent/vmlinuz: .*No such file' entries --output cat
-failed() { [ "$(systemctl is-active "$unit")" = failed ]; }
 check "after five failed starts it is not started again" eventually bash -c "
     [ \"\$(systemctl show --property NRestarts --value $unit)\" -ge 4 ] && [ \"\$(systemctl is-active $unit)\" = failed ]"
 rm -r "$overrides"
