@@ -50,3 +50,40 @@ rm -r "$overrides"
 systemctl daemon-reload
 systemctl reset-failed patchsimd.socket "$unit"
 check "reset-failed and a good configuration start it again" started
+
+# A stop while an image is being loaded.
+fresh
+override <<EOF
+[Service]
+ExecStart=
+ExecStart=/usr/bin/patchsimd --kernel $kernel
+EOF
+systemctl start --no-block "$unit"
+eventually has 'Loading kernel' property StatusText
+began=$(now)
+systemctl stop "$unit" 2>/dev/null
+took=$((($(now) - began) / 1000000))
+check "a start that goes on is stopped within two seconds ($took ms)" test "$took" -lt 2000
+check "that stop is a success" is "$(property Result)" success
+check "the journal says that it came before the start was over" has 'Stopped by SIGTERM before it was ready' entries --output cat
+
+# Without systemd, without root, in a container.
+fresh
+id alice >/dev/null 2>&1 || useradd --create-home alice
+as() { setpriv --reuid "$1" --regid "$1" --init-groups env -i PATH=/usr/bin:/bin HOME="/home/$1" "${@:2}"; }
+as alice mkdir -p /home/alice/run
+as alice XDG_RUNTIME_DIR=/home/alice/run patchsimd --no-config >"$scratch/own" 2>&1 &
+own=$!
+answers() { as alice XDG_RUNTIME_DIR=/home/alice/run patchsimctl "$@"; }
+check "a user runs a daemon of her own" eventually has 'State: +running' answers --socket /home/alice/run/patchsim/io.patchsim status
+check "she may change it" answers --socket /home/alice/run/patchsim/io.patchsim ftrace enable 'vfs_*'
+kill "$own"
+wait "$own"
+check "it stops cleanly" is "$?" 0
+check "with no daemon anywhere the client brings one" has 'State: +running' as alice patchsimctl status
+unshare --pid --fork --mount-proc patchsimd --no-config --socket /run/contained >"$scratch/contained" 2>&1 &
+container=$!
+check "as the first process of a container it works" eventually has 'State: +running' patchsimctl --socket /run/contained status
+kill "$(cat "/proc/$container/task/$container/children")"
+wait "$container"
+check "as the first process of a container it stops when it is told to" is "$? $(grep -c 'Stopped by SIGTERM' "$scratch/contained")" "0 1"

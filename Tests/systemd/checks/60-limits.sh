@@ -23,7 +23,8 @@ check "it answers again when the clients have left" has 'State: +running' ctl st
 check "it was no restart" is "$(property MainPID) $(property NRestarts)" "$before 0"
 
 # Memory. cgroup2's controller is the unit's own limit; where a machine has none, the older hierarchy does the same. The limit
-# is 64 MB above what the daemon uses, and clients who read large files make it use more.
+# is 64 MB above what the daemon uses, and clients who read large files make it use more. Where neither is to be had, as in most
+# containers, its address space is limited, and the runtime ends it.
 fresh
 override <<EOF
 [Service]
@@ -39,12 +40,13 @@ elif [ -d /run/sandbox/memory ]; then
     echo 67108864 >/run/sandbox/memory/memory.limit_in_bytes
     property MainPID >/run/sandbox/memory/cgroup.procs
 else
-    limited="there is none on this machine"
+    limited="its address space"
+    prlimit --pid "$(property MainPID)" --as=$((($(sed -n 's/^VmSize:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$(property MainPID)/status") + 65536) * 1024))
 fi
 before=$(property MainPID)
 mark
 python3 client.py readers 60 /proc/kallsyms </dev/null >"$scratch/readers" 2>&1
 check "at the limit of its memory ($limited) it is killed, and started again" eventually restarted
-check "systemd says that it was killed" has 'status=9/KILL|oom-kill' entries --output cat
+check "systemd says that it was killed" has 'code=(killed|dumped)|oom-kill' entries --output cat
 check "the restarted daemon answers" has 'State: +running' ctl status
 fresh
