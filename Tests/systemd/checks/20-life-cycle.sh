@@ -70,20 +70,39 @@ check "the journal says that it came before the start was over" has 'Stopped by 
 # Without systemd, without root, in a container.
 fresh
 id alice >/dev/null 2>&1 || useradd --create-home alice
-as() { setpriv --reuid "$1" --regid "$1" --init-groups env -i PATH=/usr/bin:/bin HOME="/home/$1" "${@:2}"; }
-as alice mkdir -p /home/alice/run
-as alice XDG_RUNTIME_DIR=/home/alice/run patchsimd --no-config >"$scratch/own" 2>&1 &
+as_alice=(setpriv --reuid alice --regid alice --init-groups env -i PATH=/usr/bin:/bin HOME=/home/alice)
+"${as_alice[@]}" mkdir -p /home/alice/run
+"${as_alice[@]}" XDG_RUNTIME_DIR=/home/alice/run patchsimd --no-config >"$scratch/own" 2>&1 &
 own=$!
-answers() { as alice XDG_RUNTIME_DIR=/home/alice/run patchsimctl "$@"; }
+answers() { "${as_alice[@]}" XDG_RUNTIME_DIR=/home/alice/run patchsimctl "$@"; }
 check "a user runs a daemon of her own" eventually has 'State: +running' answers --socket /home/alice/run/patchsim/io.patchsim status
 check "she may change it" answers --socket /home/alice/run/patchsim/io.patchsim ftrace enable 'vfs_*'
 kill "$own"
 wait "$own"
 check "it stops cleanly" is "$?" 0
-check "with no daemon anywhere the client brings one" has 'State: +running' as alice patchsimctl status
+check "with no daemon anywhere the client brings one" has 'State: +running' "${as_alice[@]}" patchsimctl status
 unshare --pid --fork --mount-proc patchsimd --no-config --socket /run/contained >"$scratch/contained" 2>&1 &
 container=$!
 check "as the first process of a container it works" eventually has 'State: +running' patchsimctl --socket /run/contained status
 kill "$(cat "/proc/$container/task/$container/children")"
 wait "$container"
 check "as the first process of a container it stops when it is told to" is "$? $(grep -c 'Stopped by SIGTERM' "$scratch/contained")" "0 1"
+
+# An image that can't be read for longer than a start may take: a pipe that nobody writes to.
+fresh
+mkfifo -m 644 /run/slow
+override <<'EOF'
+[Service]
+TimeoutStartSec=2s
+Restart=no
+ExecStart=
+ExecStart=/usr/bin/patchsimd --kernel /run/slow
+EOF
+systemctl start --no-block "$unit"
+sleep 4
+check "a start that takes longer than it may goes on while the daemon asks for more time" is "$(property ActiveState)" activating
+timeout 30 bash -c ': >/run/slow'
+ended() { [ "$(property ActiveState)" = failed ]; }
+check "its end is the daemon's own, not a timeout" eventually ended
+check "and it says what was wrong with the image" is "$(property Result) $(property ExecMainStatus)" "exit-code 66"
+fresh
