@@ -17,8 +17,9 @@ from client import Connection
 
 GROUP = "/sys/fs/cgroup/system.slice/patchsimd.service/cgroup.procs"
 INSTANCES = "/sys/kernel/tracing/instances"
-# Time in which a kill comes after the client has begun.
-SECONDS_MAX = 0.12
+# A kill comes while one of the first changes is under way, so much later than it was asked for at most.
+CHANGES_MAX = 12
+SECONDS_MAX = 0.02
 
 
 class Died(Exception):
@@ -132,6 +133,7 @@ class Run:
     def cycle(self):
         client = self.connect()
         self.verify(client)
+        last = self.random.randint(1, CHANGES_MAX)
         delay = self.random.random() * SECONDS_MAX
         pid = daemon()
 
@@ -140,9 +142,10 @@ class Run:
             os.kill(pid, signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
-        killer.start()
         try:
-            while True:
+            for number in range(1, 1000):
+                if number == last:
+                    killer.start()
                 self.change(client)
         except Died:
             pass

@@ -60,7 +60,7 @@ toolchain=$(readlink -f "$(command -v swift || echo /usr/bin/swift)")
 mkdir -p "$work/built"
 clang -shared -fPIC -O1 -Wall -Werror -o "$work/built/clock.so" Tests/systemd/clock.c
 options=(--lay "$tree" --hide "$PWD" --give "$PWD/Tests/systemd:/run/checks" --give "$work/built:/run/built"
-    --journal "$work/journal.txt")
+    --journal "$work/journal.txt" --seconds 1200)
 # A toolchain in a folder of its own is hidden, so that nothing of it can be used.
 case $toolchain in
 /usr/bin/* | /bin/*) ;;
