@@ -1,39 +1,44 @@
-/// A loaded word.
-struct Loaded {
+/// A value of 1 to 8 bytes, and whether it derives from havoc.
+struct Word {
     var value: UInt64
     var isHavoc: Bool
+
+    @inline(__always)
+    init(value: UInt64, isHavoc: Bool) {
+        self.value = value
+        self.isHavoc = isHavoc
+    }
+
+    @inline(__always)
+    init(_ value: UInt64) {
+        self.init(value: value, isHavoc: false)
+    }
 }
 
 extension CPUState {
-    /// Loads `count` bytes (1...8). Nil: `trap` says why; nothing has happened.
+    /// Loads `count` bytes (1...8). `isStack`: through SS, so that a bad address is #SS.
     @inline(__always)
     mutating func load(
-        _ address: UInt64, _ count: Int, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) -> Loaded {
+        _ address: UInt64, _ count: Int, isStack: Bool = false, _ m: borrowing MachineAccess
+    ) throws(Trap) -> Word {
         if context.memory.stack.contains(address, count) {
-            if let (value, isHavoc) = context.memory.stack.load(address, count) {
-                return Loaded(value: value, isHavoc: isHavoc)
-            }
+            if let word = context.memory.stack.load(address, count) { return word }
         } else if context.memory.arena.contains(address, count) {
-            if let (value, isHavoc) = context.memory.arena.load(address, count) {
-                return Loaded(value: value, isHavoc: isHavoc)
-            }
+            if let word = context.memory.arena.load(address, count) { return word }
         }
-        return loadSlowly(address, count, machine, &trap)
+        return try loadSlowly(address, count, isStack, m)
     }
 
     @inline(never)
     private mutating func loadSlowly(
-        _ address: UInt64, _ count: Int, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) -> Loaded {
-        if let loaded = loadImage(address, count, machine) { return loaded }
-        var loaded = Loaded(value: 0, isHavoc: false)
+        _ address: UInt64, _ count: Int, _ isStack: Bool, _ m: borrowing MachineAccess
+    ) throws(Trap) -> Word {
+        if context.memory.isExplicit { return try loadMapped(address, count, isStack) }
+        if let loaded = loadImage(address, count, m) { return loaded }
+        var loaded = Word(0)
         for index in 0..<count {
             let place = address &+ UInt64(index)
-            guard let (byte, isHavoc) = loadByte(place, count, machine, &trap) else {
-                if trap == .pageFault { faultAddress = place }
-                return loaded
-            }
+            let (byte, isHavoc) = try loadByte(place, count, m)
             loaded.value |= UInt64(byte) << UInt64(index * 8)
             loaded.isHavoc = loaded.isHavoc || isHavoc
         }
@@ -41,53 +46,48 @@ extension CPUState {
     }
 
     /// A load inside one page of the image's data that has its bytes and no copy of this task's.
-    private func loadImage(_ address: UInt64, _ count: Int, _ machine: borrowing MachineAccess) -> Loaded? {
+    private func loadImage(_ address: UInt64, _ count: Int, _ m: borrowing MachineAccess) -> Word? {
         if perCPU.contains(address, 1) || isHandlerStack(address, 1) { return nil }
-        guard let region = machine.environment.region(address), let bytes = region.bytes else { return nil }
+        guard let region = m.environment.region(address), let bytes = region.bytes else { return nil }
         let offset = address &- region.address
         let inPage = address & (GuestMemory.pageSize - 1)
         guard offset &+ 8 <= region.size, inPage &+ UInt64(count) <= GuestMemory.pageSize else { return nil }
         if !context.memory.overlay.isEmpty, context.memory.overlay[address / GuestMemory.pageSize] != nil { return nil }
         let word = bytes.bytes.loadUnaligned(fromByteOffset: Int(offset), as: UInt64.self)
-        if count == 8, word == 0, isFilledByBoot(region, address, machine) {
-            return Loaded(value: arbitraryWord(address), isHavoc: true)
+        if count == 8, word == 0, isFilledByBoot(region, address, m) {
+            return Word(value: arbitraryWord(address), isHavoc: true)
         }
-        return Loaded(value: word & PrivateRegion.mask(count), isHavoc: false)
+        return Word(word & PrivateRegion.mask(count))
     }
 
     /// What the file leaves zero in writable data is what boot code fills: a pointer of 0 there says nothing.
-    private func isFilledByBoot(_ region: DataRegion, _ address: UInt64, _ machine: borrowing MachineAccess) -> Bool {
-        region.isWritable || machine.environment.readOnlyAfterInit.contains(address)
+    private func isFilledByBoot(_ region: DataRegion, _ address: UInt64, _ m: borrowing MachineAccess) -> Bool {
+        region.isWritable || m.environment.readOnlyAfterInit.contains(address)
     }
 
     /// One byte of a load of `count`.
-    private func loadByte(
-        _ address: UInt64, _ count: Int, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) -> (UInt8, Bool)? {
+    private mutating func loadByte(
+        _ address: UInt64, _ count: Int, _ m: borrowing MachineAccess
+    ) throws(Trap) -> (UInt8, Bool) {
         if context.memory.stack.contains(address, 1) { return privateByte(context.memory.stack, address) }
         if context.memory.arena.contains(address, 1) { return privateByte(context.memory.arena, address) }
-        if perCPU.contains(address, 1) { return perCPUByte(address, machine) }
+        if perCPU.contains(address, 1) { return perCPUByte(address, m) }
         if nmiStack.contains(address, 1) { return privateByte(nmiStack, address) }
         if irqStack.contains(address, 1) { return privateByte(irqStack, address) }
         if nmiHandlerStack.contains(address, 1) { return privateByte(nmiHandlerStack, address) }
-        if machine.environment.text.contains(address) || MachineAccess.isModule(address) {
-            guard let text = machine.text else {
-                trap = .needsShared
-                return nil
-            }
+        if m.environment.text.contains(address) || MachineAccess.isModule(address) {
+            guard let text = m.text else { throw .needsShared }
             if let byte = text.pointee.newestByte(at: address) { return (byte, false) }
-            trap = .pageFault
-            return nil
+            throw pageFault(address, isWrite: false, isPresent: false)
         }
-        return imageByte(address, count, machine, &trap)
+        return try imageByte(address, count, m)
     }
 
-    private func imageByte(
-        _ address: UInt64, _ count: Int, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) -> (UInt8, Bool)? {
-        guard let region = machine.environment.region(address) else {
-            trap = .pageFault
-            return nil
+    private mutating func imageByte(
+        _ address: UInt64, _ count: Int, _ m: borrowing MachineAccess
+    ) throws(Trap) -> (UInt8, Bool) {
+        guard let region = m.environment.region(address) else {
+            throw pageFault(address, isWrite: false, isPresent: false)
         }
         if !context.memory.overlay.isEmpty, let page = context.memory.overlay[address / GuestMemory.pageSize] {
             let (value, state) = page.byte(address)
@@ -96,7 +96,7 @@ extension CPUState {
         if let bytes = region.bytes {
             let offset = Int(address - region.address)
             let start = offset & ~7
-            if count == 8, start + 8 <= Int(region.size), isFilledByBoot(region, address, machine),
+            if count == 8, start + 8 <= Int(region.size), isFilledByBoot(region, address, m),
                 bytes.bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self) == 0
             {
                 return (arbitraryByte(address), true)
@@ -113,11 +113,11 @@ extension CPUState {
         return (value, state == PrivateRegion.ByteState.havoc)
     }
 
-    private func perCPUByte(_ address: UInt64, _ machine: borrowing MachineAccess) -> (UInt8, Bool) {
+    private func perCPUByte(_ address: UInt64, _ m: borrowing MachineAccess) -> (UInt8, Bool) {
         let (value, state) = perCPU.byte(address)
         if state != PrivateRegion.ByteState.unwritten { return (value, state == PrivateRegion.ByteState.havoc) }
         let offset = Int(address - perCPU.base)
-        if let template = machine.environment.perCPUTemplate, offset < template.bytes.count {
+        if let template = m.environment.perCPUTemplate, offset < template.bytes.count {
             return (template.bytes[offset], false)
         }
         return (arbitraryByte(address), true)
@@ -132,61 +132,67 @@ extension CPUState {
         SeededSource.arbitrary(SeededSource.mix(context.memory.seed ^ (address & ~7)))
     }
 
-    /// Whether a store of `count` bytes to `address` is allowed; else `trap` and `faultAddress` are set.
+    /// Returns where a store of `count` bytes to `address` is allowed.
     @inline(__always)
     mutating func checkStore(
-        _ address: UInt64, _ count: Int, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) -> Bool {
-        if context.memory.stack.contains(address, count) || context.memory.arena.contains(address, count)
-            || perCPU.contains(address, count) || isHandlerStack(address, count)
-        {
-            return true
-        }
-        if let region = machine.environment.region(address), region.isWritable,
+        _ address: UInt64, _ count: Int, isStack: Bool = false, _ m: borrowing MachineAccess
+    ) throws(Trap) {
+        if context.memory.stack.contains(address, count) || context.memory.arena.contains(address, count) { return }
+        try checkStoreSlowly(address, count, isStack, m)
+    }
+
+    @inline(never)
+    private mutating func checkStoreSlowly(
+        _ address: UInt64, _ count: Int, _ isStack: Bool, _ m: borrowing MachineAccess
+    ) throws(Trap) {
+        if context.memory.isExplicit { return try checkMapped(address, count, isWrite: true, isStack: isStack) }
+        if perCPU.contains(address, count) || isHandlerStack(address, count) { return }
+        if let region = m.environment.region(address), region.isWritable,
             address &- region.address &+ UInt64(count) <= region.size
         {
-            return true
+            return
         }
         // Text is read-only here: patching goes through the alias of the patching CPU only.
-        trap = .pageFault
-        faultAddress = address
-        return false
+        throw pageFault(address, isWrite: true, isPresent: m.environment.text.contains(address))
     }
 
     /// Stores to memory that `checkStore` has allowed.
     @inline(__always)
-    mutating func store(_ address: UInt64, _ value: UInt64, _ count: Int, isHavoc: Bool) {
+    mutating func store(_ address: UInt64, _ word: Word, _ count: Int) {
         if context.memory.stack.contains(address, count) {
-            context.memory.stack.store(address, value, count, isHavoc: isHavoc)
+            context.memory.stack.store(address, word, count)
         } else if context.memory.arena.contains(address, count) {
-            context.memory.arena.store(address, value, count, isHavoc: isHavoc)
+            context.memory.arena.store(address, word, count)
         } else {
-            storeSlowly(address, value, count, isHavoc)
+            storeSlowly(address, word, count)
         }
     }
 
     @inline(never)
-    private mutating func storeSlowly(_ address: UInt64, _ value: UInt64, _ count: Int, _ isHavoc: Bool) {
-        if perCPU.contains(address, count) {
-            perCPU.store(address, value, count, isHavoc: isHavoc)
+    private mutating func storeSlowly(_ address: UInt64, _ word: Word, _ count: Int) {
+        if context.memory.isExplicit {
+            storeMapped(address, word.value, count)
+        } else if perCPU.contains(address, count) {
+            perCPU.store(address, word, count)
         } else if nmiStack.contains(address, count) {
-            nmiStack.store(address, value, count, isHavoc: isHavoc)
+            nmiStack.store(address, word, count)
         } else if irqStack.contains(address, count) {
-            irqStack.store(address, value, count, isHavoc: isHavoc)
+            irqStack.store(address, word, count)
         } else if nmiHandlerStack.contains(address, count) {
-            nmiHandlerStack.store(address, value, count, isHavoc: isHavoc)
+            nmiHandlerStack.store(address, word, count)
         } else {
             let inPage = Int(address & (GuestMemory.pageSize - 1))
             let first = min(count, Int(GuestMemory.pageSize) - inPage)
-            storeInPage(address, value, first, isHavoc)
+            storeInPage(address, word, first)
             if first < count {
-                storeInPage(address &+ UInt64(first), value >> UInt64(first * 8), count - first, isHavoc)
+                let rest = Word(value: word.value >> UInt64(first * 8), isHavoc: word.isHavoc)
+                storeInPage(address &+ UInt64(first), rest, count - first)
             }
         }
     }
 
     /// A store to the task's copy of one page of the image.
-    private mutating func storeInPage(_ address: UInt64, _ value: UInt64, _ count: Int, _ isHavoc: Bool) {
+    private mutating func storeInPage(_ address: UInt64, _ word: Word, _ count: Int) {
         let page = address / GuestMemory.pageSize
         if context.memory.overlay[page] == nil {
             if context.memory.overlay.count >= GuestMemory.overlayPagesMax {
@@ -195,39 +201,39 @@ extension CPUState {
             context.memory.overlay[page] = PrivateRegion(
                 base: page * GuestMemory.pageSize, size: Int(GuestMemory.pageSize))
         }
-        context.memory.overlay[page]!.store(address, value, count, isHavoc: isHavoc)
+        context.memory.overlay[page]!.store(address, word, count)
     }
 
     // MARK: For the kernel's entry code and routines
 
     /// Reads a word as a kernel routine does; nil where it faults.
-    public mutating func readWord(_ address: UInt64, _ machine: borrowing MachineAccess) -> UInt64? {
-        var trap = Trap.none
-        let loaded = load(address, 8, machine, &trap)
-        return trap == .none ? loaded.value : nil
+    public mutating func readWord(_ address: UInt64, _ m: borrowing MachineAccess) -> UInt64? {
+        try? load(address, wordSize, m).value
     }
 
     /// Writes a word as a kernel routine does; false where it faults.
     public mutating func writeWord(
-        _ address: UInt64, _ value: UInt64, isHavoc: Bool = false, _ machine: borrowing MachineAccess
+        _ address: UInt64, _ value: UInt64, isHavoc: Bool = false, _ m: borrowing MachineAccess
     ) -> Bool {
-        var trap = Trap.none
-        guard checkStore(address, 8, machine, &trap) else { return false }
-        store(address, value, 8, isHavoc: isHavoc)
+        do {
+            try checkStore(address, wordSize, m)
+        } catch {
+            return false
+        }
+        store(address, Word(value: value, isHavoc: isHavoc), wordSize)
         return true
     }
 
     /// Pushes a return address; false where the stack has no room.
-    public mutating func pushReturn(to address: UInt64, _ machine: borrowing MachineAccess) -> Bool {
-        guard writeWord(context.rsp &- 8, address, machine) else { return false }
-        context.rsp &-= 8
+    public mutating func pushReturn(to address: UInt64, _ m: borrowing MachineAccess) -> Bool {
+        guard writeWord(context.rsp &- UInt64(wordSize), address, m) else { return false }
+        context.rsp &-= UInt64(wordSize)
         return true
     }
 
     /// Whether a word of private memory derives from havoc.
-    public mutating func isHavocWord(_ address: UInt64, _ machine: borrowing MachineAccess) -> Bool {
-        var trap = Trap.none
-        return load(address, 8, machine, &trap).isHavoc
+    public mutating func isHavocWord(_ address: UInt64, _ m: borrowing MachineAccess) -> Bool {
+        (try? load(address, wordSize, m))?.isHavoc ?? false
     }
 }
 
@@ -244,7 +250,8 @@ public struct MachineAccess {
     }
 
     public let environment: MachineEnvironment
-    public let cache: DecodeCache
+    /// Nil where instructions are decoded one by one.
+    public let cache: DecodeCache?
     /// The shared text; nil while the CPU runs privately.
     public let text: UnsafePointer<TextMemory>?
 
@@ -252,5 +259,12 @@ public struct MachineAccess {
         self.environment = environment
         self.cache = cache
         self.text = text
+    }
+
+    /// A machine without an image.
+    init(environment: MachineEnvironment) {
+        self.environment = environment
+        cache = nil
+        text = nil
     }
 }

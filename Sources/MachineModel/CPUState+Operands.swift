@@ -12,29 +12,56 @@ extension CPUState {
     }
 
     @inline(__always)
+    func register(_ number: Int, _ size: Int) -> UInt64 {
+        context.registers[number & 15] & PrivateRegion.mask(size)
+    }
+
+    @inline(__always)
     func isHavoc(_ number: UInt8) -> Bool {
         let full = number >= Instruction.highByteBase ? number - Instruction.highByteBase : number
         return context.havocRegisters >> UInt16(full & 15) & 1 != 0
     }
 
-    /// Writes `size` bytes: four zero-extend, one and two leave the rest (SDM vol. 1, 3.4.1.1).
     @inline(__always)
-    mutating func setRegister(_ number: UInt8, _ value: UInt64, _ size: Int, isHavoc: Bool) {
+    func isHavoc(_ number: Int) -> Bool {
+        context.havocRegisters >> UInt16(number & 15) & 1 != 0
+    }
+
+    @inline(__always)
+    func word(_ number: UInt8, _ size: Int) -> Word {
+        Word(value: register(number, size), isHavoc: isHavoc(number))
+    }
+
+    @inline(__always)
+    func word(_ number: Int, _ size: Int) -> Word {
+        Word(value: register(number, size), isHavoc: isHavoc(number))
+    }
+
+    /// Writes `size` bytes: four zero-extend, one and two leave the rest (SDM vol. 1, 3.4.1.1). Rule 3: never RSP from
+    /// havoc.
+    @inline(__always)
+    mutating func setRegister(_ number: UInt8, _ word: Word, _ size: Int) throws(Trap) {
         if number >= Instruction.highByteBase {
             let full = Int(number - Instruction.highByteBase) & 15
-            context.registers[full] = context.registers[full] & ~0xff00 | (value & 0xff) << 8
-            if isHavoc { context.havocRegisters |= 1 << UInt16(full) }
+            context.registers[full] = context.registers[full] & ~0xff00 | (word.value & 0xff) << 8
+            if word.isHavoc { context.havocRegisters |= 1 << UInt16(full) }
             return
         }
         let full = Int(number) & 15
+        if word.isHavoc, full == RegisterNumber.sp { throw .havocStack }
         if size >= 4 {
-            context.registers[full] = value & PrivateRegion.mask(size)
-            mark(full, isHavoc)
+            context.registers[full] = word.value & PrivateRegion.mask(size)
+            mark(full, word.isHavoc)
         } else {
             let mask = PrivateRegion.mask(size)
-            context.registers[full] = context.registers[full] & ~mask | value & mask
-            if isHavoc { context.havocRegisters |= 1 << UInt16(full) }
+            context.registers[full] = context.registers[full] & ~mask | word.value & mask
+            if word.isHavoc { context.havocRegisters |= 1 << UInt16(full) }
         }
+    }
+
+    @inline(__always)
+    mutating func setRegister(_ number: Int, _ word: Word, _ size: Int) throws(Trap) {
+        try setRegister(UInt8(number), word, size)
     }
 
     @inline(__always)
@@ -45,34 +72,34 @@ extension CPUState {
 
     // MARK: Effective addresses
 
-    /// Base + index * scale + displacement, and whether it derives from havoc. `next` is RIP behind the instruction.
+    /// Base + index * scale + displacement in the address size, and whether it derives from havoc.
     @inline(__always)
-    func effectiveAddress(_ instruction: UnsafePointer<Instruction>, next: UInt64) -> (address: UInt64, isHavoc: Bool) {
-        var address = UInt64(bitPattern: Int64(instruction.pointee.displacement))
-        var havoc = false
-        if instruction.pointee.base == Instruction.instructionPointer {
-            address &+= next
-        } else if instruction.pointee.base != Instruction.noRegister {
-            address &+= context.registers[Int(instruction.pointee.base) & 15]
-            havoc = isHavoc(instruction.pointee.base)
-        }
-        if instruction.pointee.index != Instruction.noRegister {
-            address &+= context.registers[Int(instruction.pointee.index) & 15] << UInt64(instruction.pointee.scale)
-            havoc = havoc || isHavoc(instruction.pointee.index)
-        }
-        return (address, havoc)
+    func effectiveAddress(_ i: UnsafePointer<Instruction>) -> Word {
+        let base = i.pointee.base
+        let index = i.pointee.index
+        var address =
+            context.registers[Int(base) & 31] &+ context.registers[Int(index) & 31] << UInt64(i.pointee.scale)
+            &+ UInt64(bitPattern: Int64(i.pointee.displacement))
+        address &= PrivateRegion.mask(i.pointee.addressSize)
+        let havoc = (context.havocRegisters >> UInt16(base) | context.havocRegisters >> UInt16(index)) & 1 != 0
+        return Word(value: address, isHavoc: havoc)
     }
 
-    /// The address that a memory access uses: rule 1 sends havoc'd ones into the task's arena.
+    /// The linear address that an effective address stands for: rule 1 sends havoc'd ones into the task's arena.
     @inline(__always)
-    mutating func accessAddress(_ instruction: UnsafePointer<Instruction>, next: UInt64) -> UInt64 {
-        var (address, havoc) = effectiveAddress(instruction, next: next)
-        if instruction.pointee.usesGS { address &+= gsBase }
-        if havoc {
+    mutating func linear(_ effective: Word, _ segment: SegmentRegister) -> UInt64 {
+        var address = effective.value
+        if segment == .gs { address &+= system.gsBase } else if segment == .fs { address &+= system.fsBase }
+        if effective.isHavoc {
             counts.havoc.addresses += 1
-            address = arenaAddress(address)
+            return arenaAddress(address)
         }
-        return address
+        return address & addressMask
+    }
+
+    @inline(__always)
+    mutating func accessAddress(_ i: UnsafePointer<Instruction>) -> UInt64 {
+        linear(effectiveAddress(i), i.pointee.segment)
     }
 
     @inline(__always)
@@ -83,71 +110,93 @@ extension CPUState {
 
     // MARK: Operands
 
-    /// The source operand, sign-extended where it is an immediate.
+    /// The memory operand's value.
+    @inline(__always)
+    mutating func memoryOperand(
+        _ i: UnsafePointer<Instruction>, _ size: Int, _ m: borrowing MachineAccess
+    ) throws(Trap) -> Word {
+        try load(accessAddress(i), size, isStack: i.pointee.segment == .ss, m)
+    }
+
+    /// The source operand, an immediate cut to `size`.
     @inline(__always)
     mutating func source(
-        _ instruction: UnsafePointer<Instruction>, _ size: Int, _ next: UInt64, _ machine: borrowing MachineAccess,
-        _ trap: inout Trap
-    ) -> Loaded {
-        switch instruction.pointee.sourceKind {
-        case .register:
-            return Loaded(
-                value: register(instruction.pointee.source, size), isHavoc: isHavoc(instruction.pointee.source))
-        case .memory:
-            return load(accessAddress(instruction, next: next), size, machine, &trap)
-        case .immediate, .none:
-            return Loaded(
-                value: UInt64(bitPattern: instruction.pointee.immediate) & PrivateRegion.mask(size), isHavoc: false)
+        _ i: UnsafePointer<Instruction>, _ size: Int, _ m: borrowing MachineAccess
+    ) throws(Trap) -> Word {
+        switch i.pointee.sourceKind {
+        case .register: return word(i.pointee.source, size)
+        case .memory: return try memoryOperand(i, size, m)
+        case .immediate, .none: return Word(UInt64(bitPattern: i.pointee.immediate) & PrivateRegion.mask(size))
         }
     }
 
-    /// The destination operand's present value, and its address where it is memory.
+    /// The destination operand where it is only read.
     @inline(__always)
     mutating func destination(
-        _ instruction: UnsafePointer<Instruction>, _ size: Int, _ next: UInt64, _ machine: borrowing MachineAccess,
-        _ trap: inout Trap
-    ) -> (loaded: Loaded, address: UInt64) {
-        if instruction.pointee.destinationKind == .memory {
-            let address = accessAddress(instruction, next: next)
-            return (load(address, size, machine, &trap), address)
-        }
-        return (
-            Loaded(
-                value: register(instruction.pointee.destination, size),
-                isHavoc: isHavoc(instruction.pointee.destination)), 0
-        )
+        _ i: UnsafePointer<Instruction>, _ size: Int, _ m: borrowing MachineAccess
+    ) throws(Trap) -> Word {
+        i.pointee.destinationKind == .memory ? try memoryOperand(i, size, m) : word(i.pointee.destination, size)
     }
 
-    /// Writes a result to the destination; a fault leaves everything as it was.
+    /// The destination operand where it is read and written: a fault says that it was to be written, and comes before
+    /// anything has changed.
+    @inline(__always)
+    mutating func modified(
+        _ i: UnsafePointer<Instruction>, _ size: Int, _ m: borrowing MachineAccess
+    ) throws(Trap) -> (word: Word, address: UInt64) {
+        guard i.pointee.destinationKind == .memory else { return (word(i.pointee.destination, size), 0) }
+        let address = accessAddress(i)
+        let isStack = i.pointee.segment == .ss
+        try checkStore(address, size, isStack: isStack, m)
+        return (try load(address, size, isStack: isStack, m), address)
+    }
+
+    /// Where the destination operand is written but not read: its address, checked.
+    @inline(__always)
+    mutating func target(
+        _ i: UnsafePointer<Instruction>, _ size: Int, _ m: borrowing MachineAccess
+    ) throws(Trap) -> UInt64 {
+        guard i.pointee.destinationKind == .memory else { return 0 }
+        let address = accessAddress(i)
+        try checkStore(address, size, isStack: i.pointee.segment == .ss, m)
+        return address
+    }
+
+    /// Writes a result to the destination, whose address has been checked.
     @inline(__always)
     mutating func setDestination(
-        _ instruction: UnsafePointer<Instruction>, _ address: UInt64, _ value: UInt64, _ size: Int, isHavoc: Bool,
-        _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
-        if instruction.pointee.destinationKind == .memory {
-            guard checkStore(address, size, machine, &trap) else { return }
-            store(address, value, size, isHavoc: isHavoc)
+        _ i: UnsafePointer<Instruction>, _ address: UInt64, _ word: Word, _ size: Int
+    ) throws(Trap) {
+        if i.pointee.destinationKind == .memory {
+            store(address, word, size)
         } else {
-            setRegister(instruction.pointee.destination, value, size, isHavoc: isHavoc)
+            try setRegister(i.pointee.destination, word, size)
         }
     }
 
     // MARK: Stack
 
     @inline(__always)
-    mutating func pushWord(
-        _ value: UInt64, isHavoc: Bool, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
-        let address = context.rsp &- 8
-        guard checkStore(address, 8, machine, &trap) else { return }
-        store(address, value, 8, isHavoc: isHavoc)
+    mutating func push(_ word: Word, _ size: Int, _ m: borrowing MachineAccess) throws(Trap) {
+        let address = (context.rsp &- UInt64(size)) & addressMask
+        try checkStore(address, size, isStack: true, m)
+        store(address, word, size)
         context.rsp = address
     }
 
+    /// The word at the top of the stack; the caller raises RSP.
     @inline(__always)
-    mutating func popWord(_ machine: borrowing MachineAccess, _ trap: inout Trap) -> Loaded {
-        let loaded = load(context.rsp, 8, machine, &trap)
-        if trap == .none { context.rsp &+= 8 }
-        return loaded
+    mutating func top(_ size: Int, at offset: Int = 0, _ m: borrowing MachineAccess) throws(Trap) -> Word {
+        try load((context.rsp &+ UInt64(offset)) & addressMask, size, isStack: true, m)
+    }
+
+    @inline(__always)
+    mutating func raiseStack(_ bytes: Int) {
+        context.rsp = (context.rsp &+ UInt64(bitPattern: Int64(bytes))) & addressMask
+    }
+
+    @inline(__always)
+    mutating func note(_ isHavoc: Bool) {
+        if isHavoc { counts.havocInputs &+= 1 }
     }
 }

@@ -2,7 +2,7 @@ public import X86
 
 /// Decoded instructions by address, for text that no patch can change. One per driver thread; a pure cache.
 public final class DecodeCache {
-    /// Entries; a power of two. 40 bytes each.
+    /// Entries; a power of two. 24 bytes each, and the address.
     static let capacity = 1 << 15
 
     private let environment: MachineEnvironment

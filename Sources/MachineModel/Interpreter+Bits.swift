@@ -1,137 +1,197 @@
 import X86
 
-/// Shifts, rotates, bit tests and scans.
+/// Bit tests, scans and counts, and what BMI, ADX and SSE4.2 add.
 extension CPUState {
-    mutating func shift(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
+    mutating func bitTest(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
         let size = Int(i.pointee.size)
-        let (left, address) = destination(i, size, next, machine, &trap)
-        // The count is CL or an immediate, never memory.
-        let countHavoc = i.pointee.sourceKind == .register && isHavoc(i.pointee.source)
-        let raw =
-            i.pointee.sourceKind == .register
-            ? register(i.pointee.source, 1) : UInt64(bitPattern: i.pointee.immediate) & 0xff
-        guard trap == .none else { return }
-        let count = raw & (size == 8 ? 0x3f : 0x1f)
-        let havoc = left.isHavoc || countHavoc
-        if count == 0 {
-            // A 32-bit destination is zero-extended even when nothing is shifted.
-            setDestination(i, address, left.value, size, isHavoc: havoc, machine, &trap)
-            note(Loaded(value: 0, isHavoc: havoc))
-            return
-        }
-        let (result, flags, kept) = Self.shifted(i.pointee.operation, left.value, count, size)
-        if i.pointee.destinationKind == .register, i.pointee.destination == UInt8(RegisterNumber.sp), havoc {
-            trap = .havocStack
-            return
-        }
-        setDestination(i, address, result, size, isHavoc: havoc, machine, &trap)
-        guard trap == .none else { return }
-        setStatus(flags, isHavoc: havoc, keeping: kept)
-        note(Loaded(value: 0, isHavoc: havoc))
-    }
-
-    /// Result, flags, and the status flags that stay as they are (rotates touch CF and OF only).
-    private static func shifted(
-        _ operation: Operation, _ value: UInt64, _ count: UInt64, _ size: Int
-    ) -> (result: UInt64, flags: UInt64, kept: UInt64) {
-        let bits = UInt64(size * 8)
-        let mask = PrivateRegion.mask(size)
-        let sign = Flags.signBit(size)
-        var carry = false
-        var overflow = false
-        let result: UInt64
-        switch operation {
-        case .shiftLeft:
-            result = count >= bits ? 0 : value << count & mask
-            carry = count <= bits && value >> (bits - count) & 1 != 0
-            overflow = (result & sign != 0) != carry
-        case .shiftRight:
-            result = count >= bits ? 0 : value >> count
-            carry = count <= bits && value >> (count - 1) & 1 != 0
-            overflow = value & sign != 0
-        case .shiftArithmeticRight:
-            let wide = Int64(bitPattern: signExtend(value, size))
-            result = UInt64(bitPattern: wide >> Int64(min(count, 63))) & mask
-            carry = wide >> Int64(min(count - 1, 63)) & 1 != 0
-        case .rotateLeft:
-            let turn = count % bits
-            result = turn == 0 ? value : (value << turn | value >> (bits - turn)) & mask
-            carry = result & 1 != 0
-            overflow = (result & sign != 0) != carry
-        default:
-            let turn = count % bits
-            result = turn == 0 ? value : (value >> turn | value << (bits - turn)) & mask
-            carry = result & sign != 0
-            overflow = carry != (result & sign >> 1 != 0)
-        }
-        let isRotate = operation == .rotateLeft || operation == .rotateRight
-        let flags =
-            (carry ? FlagBit.carry : 0) | (overflow ? FlagBit.overflow : 0)
-            | (isRotate ? 0 : Flags.ofResult(result, size))
-        let kept = isRotate ? FlagBit.status & ~(FlagBit.carry | FlagBit.overflow) : 0
-        return (result, flags, kept)
-    }
-
-    mutating func bitTest(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
-        let size = Int(i.pointee.size)
-        let offset = source(i, size, next, machine, &trap)
-        guard trap == .none else { return }
+        let offset = try source(i, size, m)
         var address: UInt64 = 0
-        var left: Loaded
+        let left: Word
         if i.pointee.destinationKind == .memory {
-            address = accessAddress(i, next: next)
-            if i.pointee.sourceKind == .register {
-                // The offset reaches beyond the operand, in steps of its size.
-                let signed = Int64(bitPattern: Self.signExtend(offset.value, size))
-                address &+= UInt64(bitPattern: (signed >> Int64(size == 8 ? 6 : size == 4 ? 5 : 4)) * Int64(size))
-                if offset.isHavoc { address = arenaAddress(address) }
-            }
-            left = load(address, size, machine, &trap)
+            address = bitAddress(i, offset, size)
+            let isStack = i.pointee.segment == .ss
+            if i.pointee.operation != .bitTest { try checkStore(address, size, isStack: isStack, m) }
+            left = try load(address, size, isStack: isStack, m)
         } else {
-            left = Loaded(value: register(i.pointee.destination, size), isHavoc: isHavoc(i.pointee.destination))
+            left = word(i.pointee.destination, size)
         }
-        guard trap == .none else { return }
         let bit: UInt64 = 1 << (offset.value & UInt64(size * 8 - 1))
-        let isSet = left.value & bit != 0
         let havoc = left.isHavoc || offset.isHavoc
+        let result: UInt64
         switch i.pointee.operation {
-        case .bitTestSet: setDestination(i, address, left.value | bit, size, isHavoc: havoc, machine, &trap)
-        case .bitTestReset: setDestination(i, address, left.value & ~bit, size, isHavoc: havoc, machine, &trap)
-        case .bitTestComplement: setDestination(i, address, left.value ^ bit, size, isHavoc: havoc, machine, &trap)
-        default: break
+        case .bitTestSet: result = left.value | bit
+        case .bitTestReset: result = left.value & ~bit
+        default: result = left.value ^ bit
         }
-        guard trap == .none else { return }
-        setStatus(isSet ? FlagBit.carry : 0, isHavoc: havoc, keeping: FlagBit.status & ~FlagBit.carry)
+        if i.pointee.operation != .bitTest {
+            try setDestination(i, address, Word(value: result, isHavoc: havoc), size)
+        }
+        setCarry(left.value & bit != 0 ? FlagBit.carry : 0, isHavoc: havoc)
         if havoc { context.flagsAreHavoc = true }
-        note(Loaded(value: 0, isHavoc: havoc))
+        note(havoc)
     }
 
-    mutating func bitScan(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
-        let size = Int(i.pointee.size)
-        let loaded = source(i, size, next, machine, &trap)
-        guard trap == .none else { return }
-        let isZero = loaded.value == 0
-        switch i.pointee.operation {
-        case .trailingZeroCount:
-            let count = isZero ? UInt64(size * 8) : UInt64(loaded.value.trailingZeroBitCount)
-            setRegister(i.pointee.destination, count, size, isHavoc: loaded.isHavoc)
-            setStatus((count == 0 ? FlagBit.zero : 0) | (isZero ? FlagBit.carry : 0), isHavoc: loaded.isHavoc)
-        default:
-            // With a source of zero the destination keeps its value (AMD's manual; Intel leaves it undefined).
-            if !isZero {
-                let place =
-                    i.pointee.operation == .bitScanForward
-                    ? UInt64(loaded.value.trailingZeroBitCount) : UInt64(63 - loaded.value.leadingZeroBitCount)
-                setRegister(i.pointee.destination, place, size, isHavoc: loaded.isHavoc)
-            }
-            setStatus(isZero ? FlagBit.zero : 0, isHavoc: loaded.isHavoc)
+    /// A bit offset in a register reaches beyond the memory operand, in steps of its size, both ways.
+    private mutating func bitAddress(_ i: UnsafePointer<Instruction>, _ offset: Word, _ size: Int) -> UInt64 {
+        var effective = effectiveAddress(i)
+        if i.pointee.sourceKind == .register {
+            let signed = Int64(bitPattern: Self.signExtend(offset.value, size))
+            let shift: Int64 = size == 8 ? 6 : size == 4 ? 5 : 4
+            effective.value &+= UInt64(bitPattern: (signed >> shift) &* Int64(size))
+            effective.value &= PrivateRegion.mask(i.pointee.addressSize)
+            effective.isHavoc = effective.isHavoc || offset.isHavoc
         }
-        note(loaded)
+        return linear(effective, i.pointee.segment)
+    }
+
+    mutating func bitScan(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        let size = Int(i.pointee.size)
+        let word = try source(i, size, m)
+        // With a source of zero the destination keeps its value (AMD's manual; Intel leaves it undefined).
+        if word.value != 0 {
+            let place =
+                i.pointee.operation == .bitScanForward
+                ? word.value.trailingZeroBitCount : 63 - word.value.leadingZeroBitCount
+            try setRegister(i.pointee.destination, Word(value: UInt64(place), isHavoc: word.isHavoc), size)
+        }
+        setStatus(word.value == 0 ? FlagBit.zero : 0, isHavoc: word.isHavoc)
+        note(word.isHavoc)
+    }
+
+    /// TZCNT, LZCNT, POPCNT.
+    mutating func count(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        let size = Int(i.pointee.size)
+        let word = try source(i, size, m)
+        let bits = size * 8
+        let isZero = word.value == 0
+        var flags: UInt64 = 0
+        let count: Int
+        switch i.pointee.operation {
+        case .trailingZeroCount: count = isZero ? bits : word.value.trailingZeroBitCount
+        case .leadingZeroCount: count = word.value.leadingZeroBitCount - (64 - bits)
+        default: count = word.value.nonzeroBitCount
+        }
+        if i.pointee.operation == .populationCount {
+            if isZero { flags = FlagBit.zero }
+        } else {
+            flags = (count == 0 ? FlagBit.zero : 0) | (isZero ? FlagBit.carry : 0)
+        }
+        try setRegister(i.pointee.destination, Word(value: UInt64(count), isHavoc: word.isHavoc), size)
+        setStatus(flags, isHavoc: word.isHavoc)
+        note(word.isHavoc)
+    }
+
+    /// ANDN, BEXTR, BZHI.
+    mutating func extractField(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        let size = Int(i.pointee.size)
+        let bits = UInt64(size * 8)
+        let value = try source(i, size, m)
+        let control = word(i.pointee.auxiliary, size)
+        let result: UInt64
+        var carry = false
+        switch i.pointee.operation {
+        case .andNot: result = ~control.value & value.value & PrivateRegion.mask(size)
+        case .bitFieldExtract:
+            let start = control.value & 0xff
+            let length = control.value >> 8 & 0xff
+            let shifted = start < bits ? value.value >> start : 0
+            result = length < 64 ? shifted & ((1 << length) - 1) : shifted
+        default:
+            let length = control.value & 0xff
+            result = length < bits ? value.value & ((1 << length) - 1) : value.value
+            carry = length >= bits
+        }
+        let havoc = value.isHavoc || control.isHavoc
+        try setRegister(i.pointee.destination, Word(value: result, isHavoc: havoc), size)
+        setStatus(
+            Flags.ofResult(result, size) & ~FlagBit.parity | (carry ? FlagBit.carry : 0), isHavoc: havoc)
+        note(havoc)
+    }
+
+    /// BLSI, BLSR, BLSMSK: the destination is VEX.vvvv.
+    mutating func lowestBit(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        let size = Int(i.pointee.size)
+        let value = try source(i, size, m)
+        let result: UInt64
+        var carry = value.value == 0
+        switch i.pointee.operation {
+        case .isolateLowestBit:
+            result = (0 &- value.value) & value.value
+            carry = !carry
+        case .resetLowestBit: result = (value.value &- 1) & value.value
+        default: result = (value.value &- 1) ^ value.value
+        }
+        let masked = result & PrivateRegion.mask(size)
+        try setRegister(i.pointee.destination, Word(value: masked, isHavoc: value.isHavoc), size)
+        setStatus(
+            Flags.ofResult(masked, size) & ~FlagBit.parity | (carry ? FlagBit.carry : 0), isHavoc: value.isHavoc)
+        note(value.isHavoc)
+    }
+
+    /// MULX: the product of DX and the source; the high half wins where both destinations are one register.
+    mutating func multiplyWithoutFlags(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        let size = Int(i.pointee.size)
+        let value = try source(i, size, m)
+        let factor = word(RegisterNumber.dx, size)
+        let (low, high) = Self.product(value.value, factor.value, size, isSigned: false)
+        let havoc = value.isHavoc || factor.isHavoc
+        try setRegister(i.pointee.auxiliary, Word(value: low, isHavoc: havoc), size)
+        try setRegister(i.pointee.destination, Word(value: high, isHavoc: havoc), size)
+        note(havoc)
+    }
+
+    /// ADCX and ADOX.
+    mutating func addWithOneFlag(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        let size = Int(i.pointee.size)
+        let flag = i.pointee.operation == .addWithCarryFlag ? FlagBit.carry : FlagBit.overflow
+        let right = try source(i, size, m)
+        let left = word(i.pointee.destination, size)
+        let carry: UInt64 = context.rflags & flag != 0 ? 1 : 0
+        let result = (left.value &+ right.value &+ carry) & PrivateRegion.mask(size)
+        let isCarried = Flags.ofAddition(left.value, right.value, result, size) & FlagBit.carry != 0
+        let havoc = left.isHavoc || right.isHavoc || context.flagsAreHavoc
+        try setRegister(i.pointee.destination, Word(value: result, isHavoc: havoc), size)
+        setStatus(isCarried ? flag : 0, isHavoc: havoc, keeping: FlagBit.status & ~flag)
+        note(havoc)
+    }
+
+    /// The reflected polynomial of CRC32C, 0x11EDC6F41.
+    private static let castagnoli: UInt32 = 0x82f6_3b78
+
+    mutating func cyclicRedundancyCheck(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        let sourceSize = Int(i.pointee.sourceSize)
+        let value = try source(i, sourceSize, m)
+        let old = word(i.pointee.destination, 4)
+        var sum = UInt32(truncatingIfNeeded: old.value)
+        for index in 0..<sourceSize {
+            sum ^= UInt32(truncatingIfNeeded: value.value >> UInt64(index * 8) & 0xff)
+            for _ in 0..<8 { sum = sum & 1 != 0 ? sum >> 1 ^ Self.castagnoli : sum >> 1 }
+        }
+        let havoc = value.isHavoc || old.isHavoc
+        try setRegister(i.pointee.destination, Word(value: UInt64(sum), isHavoc: havoc), Int(i.pointee.size))
+        note(havoc)
+    }
+
+    /// PDEP and PEXT.
+    mutating func scatterBits(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        let size = Int(i.pointee.size)
+        let maskWord = try source(i, size, m)
+        let value = word(i.pointee.auxiliary, size)
+        var mask = maskWord.value
+        var result: UInt64 = 0
+        var place: UInt64 = 0
+        while mask != 0 {
+            let bit = mask & (0 &- mask)
+            if i.pointee.operation == .depositBits {
+                if value.value >> place & 1 != 0 { result |= bit }
+            } else if value.value & bit != 0 {
+                result |= 1 << place
+            }
+            mask &= mask - 1
+            place += 1
+        }
+        let havoc = maskWord.isHavoc || value.isHavoc
+        try setRegister(i.pointee.destination, Word(value: result, isHavoc: havoc), size)
+        note(havoc)
     }
 }

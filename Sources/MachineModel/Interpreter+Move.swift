@@ -1,52 +1,37 @@
 import X86
 
-/// MOV and its relatives, PUSH, POP, exchanges.
+/// MOV and its relatives, exchanges, sign extension.
 extension CPUState {
-    @inline(__always)
-    mutating func note(_ loaded: Loaded) {
-        if loaded.isHavoc { counts.havocInputs &+= 1 }
-    }
-
-    @inline(__always)
-    mutating func move(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
+    mutating func move(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
         let size = Int(i.pointee.size)
-        let loaded = source(i, size, next, machine, &trap)
-        guard trap == .none else { return }
-        if i.pointee.destinationKind == .memory {
-            let address = accessAddress(i, next: next)
-            guard checkStore(address, size, machine, &trap) else { return }
-            store(address, loaded.value, size, isHavoc: loaded.isHavoc)
-        } else {
-            setDestination(i, 0, loaded.value, size, loaded, machine, &trap)
-        }
-        note(loaded)
+        if i.pointee.hasThirdOperand { return try moveAbsolute(i, size, m) }
+        let word = try source(i, size, m)
+        let address = try target(i, size, m)
+        try setDestination(i, address, word, size)
+        note(word.isHavoc)
     }
 
-    /// Rule 3: the stack pointer is never taken from havoc.
-    @inline(__always)
-    private mutating func setDestination(
-        _ i: UnsafePointer<Instruction>, _ address: UInt64, _ value: UInt64, _ size: Int, _ loaded: Loaded,
-        _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
-        if i.pointee.destination == UInt8(RegisterNumber.sp), loaded.isHavoc {
-            trap = .havocStack
-            return
+    /// MOVABS: an address of 64 bits in the instruction.
+    private mutating func moveAbsolute(
+        _ i: UnsafePointer<Instruction>, _ size: Int, _ m: borrowing MachineAccess
+    ) throws(Trap) {
+        let address = linear(Word(UInt64(bitPattern: i.pointee.immediate)), i.pointee.segment)
+        if i.pointee.destinationKind == .memory {
+            try checkStore(address, size, m)
+            store(address, word(i.pointee.source, size), size)
+        } else {
+            try setRegister(i.pointee.destination, try load(address, size, m), size)
         }
-        setRegister(i.pointee.destination, value, size, isHavoc: loaded.isHavoc)
     }
 
     mutating func extend(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, signed: Bool, _ machine: borrowing MachineAccess,
-        _ trap: inout Trap
-    ) {
+        _ i: UnsafePointer<Instruction>, signed: Bool, _ m: borrowing MachineAccess
+    ) throws(Trap) {
         let size = Int(i.pointee.sourceSize)
-        let loaded = source(i, size, next, machine, &trap)
-        guard trap == .none else { return }
-        let value = signed ? Self.signExtend(loaded.value, size) : loaded.value
-        setRegister(i.pointee.destination, value, Int(i.pointee.size), isHavoc: loaded.isHavoc)
-        note(loaded)
+        var word = try source(i, size, m)
+        if signed { word.value = Self.signExtend(word.value, size) }
+        try setRegister(i.pointee.destination, word, Int(i.pointee.size))
+        note(word.isHavoc)
     }
 
     @inline(__always)
@@ -55,196 +40,144 @@ extension CPUState {
         return UInt64(bitPattern: Int64(bitPattern: value << shift) >> Int64(shift))
     }
 
-    mutating func loadEffectiveAddress(_ i: UnsafePointer<Instruction>, _ next: UInt64, _ trap: inout Trap) {
-        let (address, havoc) = effectiveAddress(i, next: next)
-        if i.pointee.destination == UInt8(RegisterNumber.sp), havoc {
-            trap = .havocStack
-            return
-        }
-        setRegister(i.pointee.destination, address, Int(i.pointee.size), isHavoc: havoc)
-        if havoc { counts.havocInputs &+= 1 }
+    mutating func moveByteSwapped(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        let size = Int(i.pointee.size)
+        var word = try source(i, size, m)
+        word.value = word.value.byteSwapped >> UInt64(64 - size * 8)
+        let address = try target(i, size, m)
+        try setDestination(i, address, word, size)
+        note(word.isHavoc)
     }
 
-    mutating func exchange(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
+    mutating func loadEffectiveAddress(_ i: UnsafePointer<Instruction>) throws(Trap) {
+        let word = effectiveAddress(i)
+        try setRegister(i.pointee.destination, word, Int(i.pointee.size))
+        note(word.isHavoc)
+    }
+
+    /// XLAT: AL = [BX + AL].
+    mutating func translate(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        let index = word(RegisterNumber.ax, 1)
+        let base = word(RegisterNumber.bx, 8)
+        let sum = (base.value &+ index.value) & PrivateRegion.mask(i.pointee.addressSize)
+        let address = linear(Word(value: sum, isHavoc: base.isHavoc || index.isHavoc), i.pointee.segment)
+        let loaded = try load(address, 1, isStack: i.pointee.segment == .ss, m)
+        try setRegister(RegisterNumber.ax, loaded, 1)
+        note(loaded.isHavoc)
+    }
+
+    mutating func exchange(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
         let size = Int(i.pointee.size)
-        let (left, address) = destination(i, size, next, machine, &trap)
-        let right = source(i, size, next, machine, &trap)
-        guard trap == .none else { return }
-        let memory =
-            i.pointee.destinationKind == .memory
-            ? address : i.pointee.sourceKind == .memory ? accessAddress(i, next: next) : 0
-        if i.pointee.destinationKind == .memory || i.pointee.sourceKind == .memory {
-            guard checkStore(memory, size, machine, &trap) else { return }
-        }
-        if i.pointee.destinationKind == .memory {
-            store(memory, right.value, size, isHavoc: right.isHavoc)
-        } else {
-            setRegister(i.pointee.destination, right.value, size, isHavoc: right.isHavoc)
-        }
         if i.pointee.sourceKind == .memory {
-            store(memory, left.value, size, isHavoc: left.isHavoc)
-        } else {
-            setRegister(i.pointee.source, left.value, size, isHavoc: left.isHavoc)
+            let address = accessAddress(i)
+            try checkStore(address, size, isStack: i.pointee.segment == .ss, m)
+            let old = try load(address, size, m)
+            let new = word(i.pointee.destination, size)
+            try setRegister(i.pointee.destination, old, size)
+            store(address, new, size)
+            note(old.isHavoc || new.isHavoc)
+            return
         }
-        note(Loaded(value: 0, isHavoc: left.isHavoc || right.isHavoc))
+        let (left, address) = try modified(i, size, m)
+        let right = word(i.pointee.source, size)
+        try setRegister(i.pointee.source, left, size)
+        try setDestination(i, address, right, size)
+        note(left.isHavoc || right.isHavoc)
     }
 
-    mutating func exchangeAdd(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
+    mutating func exchangeAdd(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
         let size = Int(i.pointee.size)
-        let (left, address) = destination(i, size, next, machine, &trap)
-        let right = source(i, size, next, machine, &trap)
-        guard trap == .none else { return }
-        let mask = PrivateRegion.mask(size)
-        let sum = (left.value &+ right.value) & mask
+        let (left, address) = try modified(i, size, m)
+        let right = word(i.pointee.source, size)
+        let sum = (left.value &+ right.value) & PrivateRegion.mask(size)
         let havoc = left.isHavoc || right.isHavoc
-        if i.pointee.destinationKind == .memory { guard checkStore(address, size, machine, &trap) else { return } }
-        setRegister(i.pointee.source, left.value, size, isHavoc: left.isHavoc)
-        setDestination(i, address, sum, size, isHavoc: havoc, machine, &trap)
+        try setRegister(i.pointee.source, left, size)
+        try setDestination(i, address, Word(value: sum, isHavoc: havoc), size)
         setStatus(Flags.ofAddition(left.value, right.value, sum, size), isHavoc: havoc)
-        note(Loaded(value: 0, isHavoc: havoc))
+        note(havoc)
     }
 
-    mutating func compareExchange(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
+    mutating func compareExchange(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
         let size = Int(i.pointee.size)
-        let (left, address) = destination(i, size, next, machine, &trap)
-        let right = source(i, size, next, machine, &trap)
-        guard trap == .none else { return }
-        if i.pointee.destinationKind == .memory { guard checkStore(address, size, machine, &trap) else { return } }
-        let expected = register(UInt8(RegisterNumber.ax), size)
-        let havoc = left.isHavoc || isHavoc(UInt8(RegisterNumber.ax))
-        let difference = (expected &- left.value) & PrivateRegion.mask(size)
-        if expected == left.value {
-            setDestination(i, address, right.value, size, isHavoc: right.isHavoc, machine, &trap)
+        let (left, address) = try modified(i, size, m)
+        let right = word(i.pointee.source, size)
+        let expected = word(RegisterNumber.ax, size)
+        let havoc = left.isHavoc || expected.isHavoc
+        let difference = (expected.value &- left.value) & PrivateRegion.mask(size)
+        if expected.value == left.value {
+            try setDestination(i, address, right, size)
         } else {
-            setRegister(UInt8(RegisterNumber.ax), left.value, size, isHavoc: left.isHavoc)
+            try setRegister(RegisterNumber.ax, left, size)
         }
-        setStatus(Flags.ofSubtraction(expected, left.value, difference, size), isHavoc: havoc)
-        note(Loaded(value: 0, isHavoc: havoc))
+        setStatus(Flags.ofSubtraction(expected.value, left.value, difference, size), isHavoc: havoc)
+        note(havoc)
     }
 
-    mutating func push(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
-        let loaded: Loaded
-        switch i.pointee.destinationKind {
-        case .memory: loaded = load(accessAddress(i, next: next), 8, machine, &trap)
-        case .immediate: loaded = Loaded(value: UInt64(bitPattern: i.pointee.immediate), isHavoc: false)
-        default: loaded = Loaded(value: register(i.pointee.destination, 8), isHavoc: isHavoc(i.pointee.destination))
-        }
-        guard trap == .none else { return }
-        pushWord(loaded.value, isHavoc: loaded.isHavoc, machine, &trap)
-        note(loaded)
-    }
-
-    mutating func pop(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
-        let loaded = popWord(machine, &trap)
-        guard trap == .none else { return }
-        if i.pointee.destinationKind == .memory {
-            // POP computes its address with the incremented stack pointer (SDM vol. 2, POP).
-            let address = accessAddress(i, next: next)
-            guard checkStore(address, 8, machine, &trap) else {
-                context.rsp &-= 8
-                return
-            }
-            store(address, loaded.value, 8, isHavoc: loaded.isHavoc)
-        } else if i.pointee.destination == UInt8(RegisterNumber.sp), loaded.isHavoc {
-            context.rsp &-= 8
-            trap = .havocStack
+    /// CMPXCHG8B and CMPXCHG16B.
+    mutating func compareExchangePair(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        let half = Int(i.pointee.size) / 2
+        let isStack = i.pointee.segment == .ss
+        let address = accessAddress(i)
+        if half == 8, address & 15 != 0 { throw fault(.generalProtection) }
+        let highAddress = (address &+ UInt64(half)) & addressMask
+        try checkStore(address, half, isStack: isStack, m)
+        try checkStore(highAddress, half, isStack: isStack, m)
+        let low = try load(address, half, isStack: isStack, m)
+        let high = try load(highAddress, half, isStack: isStack, m)
+        let (ax, dx) = (word(RegisterNumber.ax, half), word(RegisterNumber.dx, half))
+        let havoc = low.isHavoc || high.isHavoc || ax.isHavoc || dx.isHavoc
+        let isEqual = ax.value == low.value && dx.value == high.value
+        if isEqual {
+            store(address, word(RegisterNumber.bx, half), half)
+            store(highAddress, word(RegisterNumber.cx, half), half)
         } else {
-            setRegister(i.pointee.destination, loaded.value, 8, isHavoc: loaded.isHavoc)
+            try setRegister(RegisterNumber.ax, low, half)
+            try setRegister(RegisterNumber.dx, high, half)
         }
-        note(loaded)
+        setStatus(isEqual ? FlagBit.zero : 0, isHavoc: havoc, keeping: FlagBit.status & ~FlagBit.zero)
+        note(havoc)
     }
 
-    mutating func leave(_ machine: borrowing MachineAccess, _ trap: inout Trap) {
-        guard !isHavoc(UInt8(RegisterNumber.bp)) else {
-            trap = .havocStack
-            return
-        }
-        let saved = context.rsp
-        context.rsp = context.registers[RegisterNumber.bp]
-        let loaded = popWord(machine, &trap)
-        guard trap == .none else {
-            context.rsp = saved
-            return
-        }
-        setRegister(UInt8(RegisterNumber.bp), loaded.value, 8, isHavoc: loaded.isHavoc)
-        note(loaded)
-    }
-
-    mutating func pushFlags(_ machine: borrowing MachineAccess, _ trap: inout Trap) {
-        // Whether the status flags derive from havoc does not taint IF, which is always exact.
-        pushWord(context.rflags, isHavoc: false, machine, &trap)
-    }
-
-    mutating func popFlags(_ machine: borrowing MachineAccess, _ trap: inout Trap) {
-        let loaded = load(context.rsp, 8, machine, &trap)
-        guard trap == .none else { return }
-        guard !loaded.isHavoc else {
-            trap = .havocStack
-            return
-        }
-        context.rsp &+= 8
-        let writable = FlagBit.status | FlagBit.interrupt | FlagBit.direction
-        context.rflags = loaded.value & writable | FlagBit.alwaysSet
-        context.flagsAreHavoc = false
-        note(loaded)
-    }
-
-    mutating func setCondition(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
-        let address = i.pointee.destinationKind == .memory ? accessAddress(i, next: next) : 0
+    mutating func setCondition(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        let address = try target(i, 1, m)
         let value: UInt64 = Flags.holds(i.pointee.condition, context.rflags) ? 1 : 0
-        setDestination(i, address, value, 1, isHavoc: context.flagsAreHavoc, machine, &trap)
-        note(Loaded(value: 0, isHavoc: context.flagsAreHavoc))
+        try setDestination(i, address, Word(value: value, isHavoc: context.flagsAreHavoc), 1)
+        note(context.flagsAreHavoc)
     }
 
-    mutating func moveCondition(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ machine: borrowing MachineAccess, _ trap: inout Trap
-    ) {
+    mutating func moveCondition(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
         let size = Int(i.pointee.size)
-        let loaded = source(i, size, next, machine, &trap)
-        guard trap == .none else { return }
-        let old = register(i.pointee.destination, size)
-        let isTaken = Flags.holds(i.pointee.condition, context.rflags)
-        let oldHavoc = isHavoc(i.pointee.destination)
-        let havoc = context.flagsAreHavoc || (isTaken ? loaded.isHavoc : oldHavoc)
-        if havoc, i.pointee.destination == UInt8(RegisterNumber.sp) {
-            trap = .havocStack
-            return
-        }
-        setRegister(i.pointee.destination, isTaken ? loaded.value : old, size, isHavoc: havoc)
-        note(Loaded(value: 0, isHavoc: havoc))
+        // The source is read, and may fault, whether it is moved or not.
+        let new = try source(i, size, m)
+        let old = word(i.pointee.destination, size)
+        var word = Flags.holds(i.pointee.condition, context.rflags) ? new : old
+        word.isHavoc = word.isHavoc || context.flagsAreHavoc
+        try setRegister(i.pointee.destination, word, size)
+        note(word.isHavoc)
     }
 
-    mutating func signExtendAccumulator(_ i: UnsafePointer<Instruction>) {
-        let ax = UInt8(RegisterNumber.ax)
+    mutating func signExtendAccumulator(_ i: UnsafePointer<Instruction>) throws(Trap) {
         let size = Int(max(i.pointee.size, 2))
-        setRegister(ax, Self.signExtend(register(ax, size / 2), size / 2), size, isHavoc: isHavoc(ax))
-        note(Loaded(value: 0, isHavoc: isHavoc(ax)))
+        var word = word(RegisterNumber.ax, size / 2)
+        word.value = Self.signExtend(word.value, size / 2)
+        try setRegister(RegisterNumber.ax, word, size)
+        note(word.isHavoc)
     }
 
-    mutating func signExtendIntoData(_ i: UnsafePointer<Instruction>) {
-        let ax = UInt8(RegisterNumber.ax)
+    mutating func signExtendIntoData(_ i: UnsafePointer<Instruction>) throws(Trap) {
         let size = Int(max(i.pointee.size, 2))
-        let isNegative = register(ax, size) & Flags.signBit(size) != 0
-        setRegister(UInt8(RegisterNumber.dx), isNegative ? ~0 : 0, size, isHavoc: isHavoc(ax))
-        note(Loaded(value: 0, isHavoc: isHavoc(ax)))
+        var word = word(RegisterNumber.ax, size)
+        word.value = word.value & Flags.signBit(size) != 0 ? ~0 : 0
+        try setRegister(RegisterNumber.dx, word, size)
+        note(word.isHavoc)
     }
 
-    mutating func byteSwap(_ i: UnsafePointer<Instruction>) {
-        let value = register(i.pointee.destination, Int(i.pointee.size))
-        let swapped = i.pointee.size == 8 ? value.byteSwapped : UInt64(UInt32(truncatingIfNeeded: value).byteSwapped)
-        setRegister(i.pointee.destination, swapped, Int(i.pointee.size), isHavoc: isHavoc(i.pointee.destination))
-        note(Loaded(value: 0, isHavoc: isHavoc(i.pointee.destination)))
+    mutating func byteSwap(_ i: UnsafePointer<Instruction>) throws(Trap) {
+        let size = Int(i.pointee.size)
+        var word = word(i.pointee.destination, size)
+        // BSWAP of 16 bits is undefined; processors give zero.
+        word.value = size == 2 ? 0 : word.value.byteSwapped >> UInt64(64 - size * 8)
+        try setRegister(i.pointee.destination, word, size)
+        note(word.isHavoc)
     }
 }

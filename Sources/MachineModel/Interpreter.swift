@@ -6,9 +6,10 @@ extension CPUState {
     /// Returns `.none` when the budget is used up, `.needsShared` before an instruction that must be fetched or executed
     /// with the shared text, or the trap of the instruction that did not retire.
     public mutating func run(budget: Int, _ machine: borrowing MachineAccess) -> Trap {
+        guard let cache = machine.cache else { return .needsShared }
         var left = budget
         while left > 0 {
-            guard let instruction = machine.cache.instruction(at: context.rip) else { return .needsShared }
+            guard let instruction = cache.instruction(at: context.rip) else { return .needsShared }
             let trap = execute(instruction, machine)
             if trap != .none { return trap }
             left -= 1
@@ -22,22 +23,51 @@ extension CPUState {
     }
 
     /// The same for a decoded instruction that stays where it is.
-    @inline(__always)
     public mutating func execute(_ instruction: UnsafePointer<Instruction>, _ machine: borrowing MachineAccess) -> Trap
     {
-        let hadShadow = interruptShadow
-        let next = context.rip &+ UInt64(instruction.pointee.length)
-        var trap = Trap.none
-        var target = next
-        perform(instruction, next, &target, machine, &trap)
-        guard trap == .none || trap == .serialized else { return trap }
-        context.rip = target
-        if hadShadow { interruptShadow = false }
+        let trap = step(instruction, machine)
+        guard trap == .none || trap == .serialized, !context.memory.isExplicit else { return trap }
         return retire(trap)
     }
 
+    /// Executes one instruction, or one iteration of a repeated one. A fault changes nothing.
+    mutating func step(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) -> Trap {
+        let next = (context.rip &+ UInt64(i.pointee.length)) & addressMask
+        context.registers[Int(Instruction.instructionPointer)] = next
+        target = next
+        outcome = .none
+        isRepeating = false
+        let (hadShadow, hadStackShadow) = (interruptShadow, stackShadow)
+        let flags = context.rflags
+        if i.pointee.isPrivileged, system.privilegeLevel != 0 { return fault(.generalProtection) }
+        do {
+            try perform(i, m)
+        } catch {
+            return error
+        }
+        context.rip = target
+        // A shadow covers the one instruction behind the one that threw it; a second STI or MOV SS does not extend it.
+        if hadShadow { interruptShadow = false }
+        if hadStackShadow { stackShadow = false }
+        if flags & (FlagBit.trap | FlagBit.resume) != 0 { finishTraced(i, flags) }
+        return outcome
+    }
+
+    /// Single step and RF: what an instruction that began with TF or RF set ends with.
+    private mutating func finishTraced(_ i: UnsafePointer<Instruction>, _ flags: UInt64) {
+        if flags & FlagBit.resume != 0, i.pointee.operation != .interruptReturn, !isRepeating {
+            context.rflags &= ~FlagBit.resume
+        }
+        guard flags & FlagBit.trap != 0, !stackShadow, outcome == .none || outcome == .serialized else { return }
+        system.debug[6] |= Self.singleStep
+        outcome = .debug
+    }
+
+    /// DR6.BS.
+    private static let singleStep: UInt64 = 1 << 14
+
     @inline(__always)
-    private mutating func retire(_ trap: Trap) -> Trap {
+    mutating func retire(_ trap: Trap) -> Trap {
         counts.instructions &+= 1
         context.walkBudget -= 1
         if context.interruptsEnabled {
@@ -55,74 +85,140 @@ extension CPUState {
     }
 
     // exempt: one switch, a call a case
-    private mutating func perform(
-        _ i: UnsafePointer<Instruction>, _ next: UInt64, _ target: inout UInt64, _ machine: borrowing MachineAccess,
-        _ trap: inout Trap
-    ) {
+    private mutating func perform(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
         switch i.pointee.operation {
-        case .move: move(i, next, machine, &trap)
-        case .moveZeroExtend: extend(i, next, signed: false, machine, &trap)
-        case .moveSignExtend: extend(i, next, signed: true, machine, &trap)
-        case .loadEffectiveAddress: loadEffectiveAddress(i, next, &trap)
-        case .exchange: exchange(i, next, machine, &trap)
-        case .exchangeAdd: exchangeAdd(i, next, machine, &trap)
-        case .compareExchange: compareExchange(i, next, machine, &trap)
-        case .push: push(i, next, machine, &trap)
-        case .pop: pop(i, next, machine, &trap)
-        case .leave: leave(machine, &trap)
-        case .pushFlags: pushFlags(machine, &trap)
-        case .popFlags: popFlags(machine, &trap)
-        case .setCondition: setCondition(i, next, machine, &trap)
-        case .moveCondition: moveCondition(i, next, machine, &trap)
-        case .signExtendAccumulator: signExtendAccumulator(i)
-        case .signExtendIntoData: signExtendIntoData(i)
-        case .byteSwap: byteSwap(i)
-        case .add, .addWithCarry: add(i, next, machine, &trap)
-        case .subtract, .subtractWithBorrow, .compare: subtract(i, next, machine, &trap)
-        case .and, .or, .exclusiveOr, .test: logic(i, next, machine, &trap)
-        case .increment, .decrement: step(i, next, machine, &trap)
-        case .negate: negate(i, next, machine, &trap)
-        case .not: not(i, next, machine, &trap)
-        case .shiftLeft, .shiftRight, .shiftArithmeticRight, .rotateLeft, .rotateRight: shift(i, next, machine, &trap)
-        case .signedMultiply: signedMultiply(i, next, machine, &trap)
-        case .multiplyAccumulator, .signedMultiplyAccumulator: multiplyAccumulator(i, next, machine, &trap)
-        case .bitTest, .bitTestSet, .bitTestReset, .bitTestComplement: bitTest(i, next, machine, &trap)
-        case .bitScanForward, .bitScanReverse, .trailingZeroCount: bitScan(i, next, machine, &trap)
-        case .clearCarry: context.rflags &= ~FlagBit.carry
-        case .setCarry: context.rflags |= FlagBit.carry
+        case .move: try move(i, m)
+        case .moveZeroExtend: try extend(i, signed: false, m)
+        case .moveSignExtend: try extend(i, signed: true, m)
+        case .moveByteSwapped: try moveByteSwapped(i, m)
+        case .loadEffectiveAddress: try loadEffectiveAddress(i)
+        case .translate: try translate(i, m)
+        case .exchange: try exchange(i, m)
+        case .exchangeAdd: try exchangeAdd(i, m)
+        case .compareExchange: try compareExchange(i, m)
+        case .compareExchangePair: try compareExchangePair(i, m)
+        case .push: try push(i, m)
+        case .pop: try pop(i, m)
+        case .pushAll: try pushAll(i, m)
+        case .popAll: try popAll(i, m)
+        case .pushFlags: try pushFlags(i, m)
+        case .popFlags: try popFlags(i, m)
+        case .enter: try enter(i, m)
+        case .leave: try leave(i, m)
+        case .loadFlags: try loadFlags()
+        case .storeFlags: storeFlags()
+        case .setCondition: try setCondition(i, m)
+        case .moveCondition: try moveCondition(i, m)
+        case .signExtendAccumulator: try signExtendAccumulator(i)
+        case .signExtendIntoData: try signExtendIntoData(i)
+        case .byteSwap: try byteSwap(i)
+        case .add, .addWithCarry: try add(i, m)
+        case .subtract, .subtractWithBorrow, .compare: try subtract(i, m)
+        case .and, .or, .exclusiveOr, .test: try logic(i, m)
+        case .increment, .decrement: try increment(i, m)
+        case .negate: try negate(i, m)
+        case .not: try not(i, m)
+        case .shiftLeft, .shiftRight, .shiftArithmeticRight, .rotateLeft, .rotateRight: try shift(i, m)
+        case .rotateCarryLeft, .rotateCarryRight: try rotateCarry(i, m)
+        case .shiftLeftDouble, .shiftRightDouble: try shiftDouble(i, m)
+        case .signedMultiply: try signedMultiply(i, m)
+        case .multiplyAccumulator, .signedMultiplyAccumulator: try multiplyAccumulator(i, m)
+        case .divide, .signedDivide: try divide(i, m)
+        case .bitTest, .bitTestSet, .bitTestReset, .bitTestComplement: try bitTest(i, m)
+        case .bitScanForward, .bitScanReverse: try bitScan(i, m)
+        case .trailingZeroCount, .leadingZeroCount, .populationCount: try count(i, m)
+        case .clearCarry: setCarry(0, isHavoc: false)
+        case .setCarry: setCarry(FlagBit.carry, isHavoc: false)
         case .complementCarry: context.rflags ^= FlagBit.carry
         case .clearDirection: context.rflags &= ~FlagBit.direction
         case .setDirection: context.rflags |= FlagBit.direction
-        case .storeString: storeString(i, &target, machine, &trap)
-        case .moveString: moveString(i, &target, machine, &trap)
-        case .call:
-            pushWord(next, isHavoc: false, machine, &trap)
-            target = next &+ UInt64(bitPattern: i.pointee.immediate)
-        case .callIndirect: branchIndirect(i, next, isCall: true, &target, machine, &trap)
-        case .jump: target = next &+ UInt64(bitPattern: i.pointee.immediate)
-        case .jumpIndirect: branchIndirect(i, next, isCall: false, &target, machine, &trap)
-        case .jumpCondition:
-            if Flags.holds(i.pointee.condition, context.rflags) {
-                target = next &+ UInt64(bitPattern: i.pointee.immediate)
-            }
-            if context.flagsAreHavoc { counts.havocInputs &+= 1 }
-        case .ret: ret(i, &target, machine, &trap)
-        case .breakpoint: trap = .breakpoint
-        // IRET outside of entry code is a walk that lost its way: rule 6.
-        case .undefined, .interruptReturn: trap = .undefinedOpcode
-        case .clearInterruptFlag: context.rflags &= ~FlagBit.interrupt
-        case .setInterruptFlag:
-            if !context.interruptsEnabled { interruptShadow = true }
-            context.rflags |= FlagBit.interrupt
-        case .serializing:
-            guard machine.text != nil else {
-                trap = .needsShared
-                return
-            }
-            havoc(i, next, machine, &trap)
-            if trap == .none { trap = .serialized }
-        case .noOperation: break
-        case .havoc: havoc(i, next, machine, &trap)
+        case .andNot, .bitFieldExtract, .zeroHighBits: try extractField(i, m)
+        case .isolateLowestBit, .resetLowestBit, .maskLowestBit: try lowestBit(i, m)
+        case .shiftLeftWithoutFlags, .shiftRightWithoutFlags, .shiftArithmeticRightWithoutFlags,
+            .rotateRightWithoutFlags:
+            try shiftWithoutFlags(i, m)
+        case .multiplyWithoutFlags: try multiplyWithoutFlags(i, m)
+        case .addWithCarryFlag, .addWithOverflowFlag: try addWithOneFlag(i, m)
+        case .cyclicRedundancyCheck: try cyclicRedundancyCheck(i, m)
+        case .depositBits, .extractBits: try scatterBits(i, m)
+        case .adjustAfterAddition, .adjustAfterSubtraction: try adjustASCII(i)
+        case .adjustAfterMultiplication: try adjustAfterMultiplication(i)
+        case .adjustBeforeDivision: try adjustBeforeDivision(i)
+        case .decimalAdjustAddition, .decimalAdjustSubtraction: try adjustDecimal(i)
+        case .setFromCarry: try setFromCarry()
+        case .bound: try checkBound(i, m)
+        case .storeString, .moveString, .loadString, .compareString, .scanString, .inputString, .outputString:
+            try string(i, m)
+        case .call: try call(i, m)
+        case .callIndirect: try branchIndirect(i, isCall: true, m)
+        case .jump: jump(i)
+        case .jumpIndirect: try branchIndirect(i, isCall: false, m)
+        case .jumpCondition: jumpCondition(i)
+        case .callFar, .callFarIndirect, .jumpFar, .jumpFarIndirect: try branchFar(i, m)
+        case .ret: try ret(i, m)
+        case .retFar: try retFar(i, m)
+        case .loop, .loopIfEqual, .loopIfNotEqual, .jumpIfCounterZero: try loop(i)
+        default: try performSystem(i, m)
         }
+    }
+
+    // exempt: one switch, a call a case
+    private mutating func performSystem(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
+        switch i.pointee.operation {
+        case .breakpoint: throw .breakpoint
+        case .debugTrap: outcome = .debug
+        case .interrupt: try interrupt(i)
+        case .interruptOnOverflow: if context.rflags & FlagBit.overflow != 0 { throw .overflow }
+        case .undefined: throw .undefinedOpcode
+        case .interruptReturn: try interruptReturn(i, m)
+        case .systemCall: try systemCall()
+        case .systemReturn: try systemReturn(i)
+        case .systemEnter: try systemEnter()
+        case .systemExit: try systemExit(i)
+        case .clearInterruptFlag: try changeInterruptFlag(false)
+        case .setInterruptFlag: try changeInterruptFlag(true)
+        case .clearAlignmentCheck: context.rflags &= ~FlagBit.alignmentCheck
+        case .setAlignmentCheck: context.rflags |= FlagBit.alignmentCheck
+        case .moveToSegment: try moveToSegment(i, m)
+        case .moveFromSegment: try moveFromSegment(i, m)
+        case .pushSegment: try pushSegment(i, m)
+        case .popSegment: try popSegment(i, m)
+        case .loadFarPointer: try loadFarPointer(i, m)
+        case .moveToControl: try moveToControl(i, m)
+        case .moveFromControl: try moveFromControl(i)
+        case .moveToDebug: try moveToDebug(i, m)
+        case .moveFromDebug: try moveFromDebug(i)
+        case .loadMachineStatus: try loadMachineStatus(i, m)
+        case .storeMachineStatus: try storeMachineStatus(i, m)
+        case .clearTaskSwitched: system.cr0 &= ~ControlBit.taskSwitched
+        case .swapGS: try swapGS(i)
+        case .readSegmentBase, .writeSegmentBase: try accessSegmentBase(i)
+        case .readModelSpecific: try readModelSpecific(i)
+        case .writeModelSpecific: try writeModelSpecific(i, m)
+        case .loadDescriptorTable: try loadDescriptorTable(i, m)
+        case .storeDescriptorTable: try storeDescriptorTable(i, m)
+        case .storeSelector: try storeSelector(i, m)
+        case .loadTask, .loadLocalTable: try loadTask(i, m)
+        case .loadAccessRights, .loadSegmentLimit: try loadAccessRights(i, m)
+        case .verifySegment: try verifySegment(i, m)
+        case .adjustPrivilege: try adjustPrivilege(i, m)
+        case .halt: halt(i)
+        case .input, .output: try inputOutput(i, m)
+        case .serializing:
+            try requireShared(m)
+            try havoc(i, m)
+            outcome = .serialized
+        case .serializingWithoutOutput:
+            try requireShared(m)
+            outcome = .serialized
+        case .noOperation: break
+        default: try havoc(i, m)
+        }
+    }
+
+    /// A serializing instruction changes what the CPU may fetch, which is shared where there is shared text.
+    @inline(__always)
+    func requireShared(_ m: borrowing MachineAccess) throws(Trap) {
+        if m.text == nil, !context.memory.isExplicit { throw .needsShared }
     }
 }

@@ -72,6 +72,24 @@ public final class MachineEnvironment: Sendable {
         servedBits = bits
     }
 
+    /// Keeps no bytes alive.
+    private final class Nobody: Sendable {}
+
+    private static func makeEmpty(_ mode: ProcessorMode) -> MachineEnvironment {
+        let none = UnsafeRawBufferPointer(start: nil, count: 0)
+        return MachineEnvironment(
+            text: TextSource(address: VirtualAddress(0), bytes: none, owner: Nobody()), regions: [],
+            perCPUTemplate: nil, havocTargets: [], served: [], mode: mode, patchableSites: [])
+    }
+
+    private static let empty64 = makeEmpty(.x86_64)
+    private static let empty32 = makeEmpty(.i386)
+
+    /// No text and no data: what a machine with explicit memory stands in.
+    static func empty(_ mode: ProcessorMode) -> MachineEnvironment {
+        mode == .x86_64 ? empty64 : empty32
+    }
+
     /// Whether the simulator acts at `address` in the text's place.
     @inline(__always)
     public func isServed(_ address: UInt64) -> Bool {

@@ -1,5 +1,17 @@
 internal import CZydis
 
+/// What stands at an address, for the processor.
+@frozen
+public enum DecodeOutcome: Sendable {
+    case instruction(Instruction)
+    /// More bytes are needed than there are.
+    case truncated
+    /// Longer than 15 bytes: #GP.
+    case tooLong
+    /// #UD.
+    case invalid
+}
+
 /// Decodes one instruction at a time with Zydis into the compact record that the interpreter runs.
 public struct InstructionDecoder: Sendable {
     public let mode: ProcessorMode
@@ -16,17 +28,36 @@ public struct InstructionDecoder: Sendable {
         self.decoder = decoder
     }
 
-    /// The instruction at the start of `bytes`, or nil where no valid instruction starts or it is cut off.
-    public func decode(_ bytes: UnsafeRawBufferPointer) -> Instruction? {
+    // ZYDIS_STATUS_NO_MORE_DATA and ZYDIS_STATUS_INSTRUCTION_TOO_LONG, macros that Swift does not import.
+    private static let statusNoMoreData: ZyanStatus = 0x8020_0000
+    private static let statusTooLong: ZyanStatus = 0x8020_0002
+
+    public func outcome(_ bytes: UnsafeRawBufferPointer) -> DecodeOutcome {
         var raw = ZydisDecodedInstruction()
         return withUnsafeTemporaryAllocation(of: ZydisDecodedOperand.self, capacity: Int(ZYDIS_MAX_OPERAND_COUNT)) {
-            operands -> Instruction? in
+            operands -> DecodeOutcome in
             let status = withUnsafePointer(to: decoder) {
                 ZydisDecoderDecodeFull($0, bytes.baseAddress, bytes.count, &raw, operands.baseAddress)
             }
-            guard status & 0x8000_0000 == 0 else { return nil }
-            return Self.record(raw, UnsafeBufferPointer(operands), mode: mode)
+            if status & 0x8000_0000 != 0 {
+                switch status {
+                case Self.statusNoMoreData: return .truncated
+                case Self.statusTooLong: return .tooLong
+                default: return .invalid
+                }
+            }
+            return .instruction(Self.record(raw, UnsafeBufferPointer(operands), mode: mode))
         }
+    }
+
+    public func outcome(_ bytes: InstructionBytes) -> DecodeOutcome {
+        withUnsafeBytes(of: bytes.words) { outcome(UnsafeRawBufferPointer(rebasing: $0[..<bytes.count])) }
+    }
+
+    /// The instruction at the start of `bytes`, or nil where no valid instruction starts or it is cut off.
+    public func decode(_ bytes: UnsafeRawBufferPointer) -> Instruction? {
+        if case .instruction(let instruction) = outcome(bytes) { return instruction }
+        return nil
     }
 
     public func decode(_ bytes: InstructionBytes) -> Instruction? {
@@ -47,41 +78,67 @@ public struct InstructionDecoder: Sendable {
         return status & 0x8000_0000 == 0 ? Int(raw.length) : nil
     }
 
+    /// The text of a record's `mnemonic`, as the manuals write it but in lower case.
+    public static func name(ofMnemonic number: UInt16) -> String {
+        guard Int(number) <= Int(ZYDIS_MNEMONIC_MAX_VALUE.rawValue),
+            let text = ZydisMnemonicGetString(ZydisMnemonic(rawValue: ZydisMnemonic.RawValue(number)))
+        else { return "(none)" }
+        return String(cString: text)
+    }
+
     private static func record(
         _ raw: ZydisDecodedInstruction, _ operands: UnsafeBufferPointer<ZydisDecodedOperand>, mode: ProcessorMode
     ) -> Instruction {
         var instruction = Instruction()
         instruction.length = raw.length
         instruction.size = raw.operand_width / 8
-        instruction.sourceSize = instruction.size
-        instruction.condition = raw.opcode & 0xf
-        instruction.isRepeated = raw.attributes & repeatAttributes != 0
+        instruction.addressSize = Int(max(raw.address_width, 16)) / 8
         instruction.operation = operation(of: raw.mnemonic)
-        collectWrites(raw, operands, into: &instruction)
+        instruction.isLocked = raw.attributes & 1 << 27 != 0  // ZYDIS_ATTRIB_HAS_LOCK: macros are not imported
+        instruction.hasREP = raw.attributes & (1 << 28 | 1 << 29) != 0
+        instruction.hasREPNE = raw.attributes & 1 << 30 != 0
         let isRepresentable = takeOperands(raw, operands, into: &instruction)
-        let hasWidth = mode == .x86_64 && raw.address_width == 64
-        refine(raw, operands, &instruction)
-        if !ignoresOperands(instruction.operation), !isRepresentable || !hasWidth {
-            instruction.operation = .havoc
+        switch instruction.operation {
+        case .setCondition, .moveCondition, .jumpCondition: instruction.condition = raw.opcode & 0xf
+        default: break
         }
+        refine(raw, operands, mode, &instruction)
+        if !isRepresentable, !ignoresOperands(instruction.operation) { instruction.operation = .havoc }
+        instruction.isPrivileged = isPrivileged(instruction.operation, raw)
+        if instruction.hasArbitraryOutputs { collectWrites(raw, operands, into: &instruction) }
         return instruction
     }
 
-    private static func ignoresOperands(_ operation: Operation) -> Bool {
+    /// Zydis' own mark leaves some out, and counts CLI and IN, for which IOPL decides.
+    private static func isPrivileged(_ operation: Operation, _ raw: ZydisDecodedInstruction) -> Bool {
         switch operation {
-        case .noOperation, .undefined, .serializing, .breakpoint, .call, .jump, .jumpCondition: true
+        case .moveToControl, .moveFromControl, .moveToDebug, .moveFromDebug, .loadMachineStatus, .clearTaskSwitched,
+            .swapGS, .readModelSpecific, .writeModelSpecific, .loadDescriptorTable, .loadTask, .loadLocalTable, .halt,
+            .systemReturn, .systemExit:
+            true
+        // ZYDIS_ATTRIB_IS_PRIVILEGED.
+        case .havoc, .serializing, .serializingWithoutOutput: raw.attributes & 1 << 8 != 0
         default: false
         }
     }
 
-    private static let repeatAttributes: ZydisInstructionAttributes =
-        (1 << 28) | (1 << 29) | (1 << 30)  // ZYDIS_ATTRIB_HAS_REP, _REPE, _REPNE: macros that Swift does not import
+    private static func ignoresOperands(_ operation: Operation) -> Bool {
+        switch operation {
+        case .noOperation, .undefined, .serializing, .serializingWithoutOutput, .breakpoint, .call, .jump,
+            .jumpCondition, .verifySegment, .havoc, .inputString, .outputString:
+            true
+        default: false
+        }
+    }
 
-    /// What a havoc execution must disturb: every general register, flag and memory operand that is written.
+    /// What an instruction with arbitrary outputs must disturb: every general register, flag and memory operand that it
+    /// writes.
     private static func collectWrites(
         _ raw: ZydisDecodedInstruction, _ operands: UnsafeBufferPointer<ZydisDecodedOperand>,
         into instruction: inout Instruction
     ) {
+        instruction.immediate = 0
+        instruction.mnemonic = UInt16(truncatingIfNeeded: raw.mnemonic.rawValue)
         for index in 0..<Int(raw.operand_count) {
             let operand = operands[index]
             guard operand.actions & writeActions != 0 else { continue }
@@ -106,6 +163,7 @@ public struct InstructionDecoder: Sendable {
         let visible = Int(raw.operand_count_visible)
         guard visible <= 3 else { return false }
         var representable = true
+        if visible == 1 || visible == 0 { instruction.sourceSize = instruction.size }
         for index in 0..<visible {
             let operand = operands[index]
             var kind = OperandKind.none
@@ -113,7 +171,7 @@ public struct InstructionDecoder: Sendable {
             switch operand.type {
             case ZYDIS_OPERAND_TYPE_REGISTER:
                 kind = .register
-                if let number = generalRegister(operand.reg.value) {
+                if let number = generalRegister(operand.reg.value) ?? systemRegister(operand.reg.value) {
                     register = number
                 } else {
                     representable = false
@@ -123,7 +181,14 @@ public struct InstructionDecoder: Sendable {
                 if !takeMemory(operand.mem, into: &instruction) { representable = false }
             case ZYDIS_OPERAND_TYPE_IMMEDIATE:
                 kind = .immediate
-                instruction.immediate = operand.imm.value.s
+                if instruction.operation == .enter, index == 1 {
+                    instruction.immediate |= operand.imm.value.s << 16
+                } else {
+                    instruction.immediate = operand.imm.value.s
+                }
+            case ZYDIS_OPERAND_TYPE_POINTER:
+                kind = .immediate
+                instruction.immediate = Int64(operand.ptr.segment) << 32 | Int64(operand.ptr.offset)
             default:
                 representable = false
             }
@@ -134,17 +199,27 @@ public struct InstructionDecoder: Sendable {
             case 1:
                 (instruction.sourceKind, instruction.source) = (kind, register)
                 instruction.sourceSize = UInt8(min(Int(operand.size) / 8, 64))
-            default:
-                instruction.hasThirdOperand = true
-                if kind != .immediate { representable = false }
+            default: takeThird(kind, register, into: &instruction)
             }
         }
         return representable
     }
 
+    /// An immediate, CL of a double shift, or the last register of a VEX instruction.
+    private static func takeThird(_ kind: OperandKind, _ register: UInt8, into instruction: inout Instruction) {
+        switch instruction.operation {
+        case _ where kind == .immediate: instruction.hasThirdOperand = true
+        case .andNot, .multiplyWithoutFlags, .depositBits, .extractBits:
+            // The second operand is VEX.vvvv, the third the one that may be memory.
+            instruction.auxiliary = instruction.source
+            (instruction.sourceKind, instruction.source) = (kind, register)
+        default: instruction.auxiliary = register
+        }
+    }
+
     private static func takeMemory(_ memory: ZydisDecodedOperandMem, into instruction: inout Instruction) -> Bool {
         var representable = true
-        if memory.base == ZYDIS_REGISTER_RIP {
+        if memory.base == ZYDIS_REGISTER_RIP || memory.base == ZYDIS_REGISTER_EIP {
             instruction.base = Instruction.instructionPointer
         } else if memory.base != ZYDIS_REGISTER_NONE {
             if let number = generalRegister(memory.base) { instruction.base = number } else { representable = false }
@@ -153,13 +228,19 @@ public struct InstructionDecoder: Sendable {
             if let number = generalRegister(memory.index) { instruction.index = number } else { representable = false }
         }
         instruction.scale = memory.scale <= 1 ? 0 : UInt8(memory.scale.trailingZeroBitCount)
-        if let displacement = Int32(exactly: memory.disp.value) {
-            instruction.displacement = displacement
-        } else {
-            representable = false
+        // A moffs of 64 bits has no register beside it: its upper half goes where no immediate stands.
+        instruction.displacement = Int32(truncatingIfNeeded: memory.disp.value)
+        if Int64(instruction.displacement) != memory.disp.value {
+            guard instruction.addressSize == 8, instruction.operation == .move else {
+                if instruction.addressSize == 8 { representable = false }
+                instruction.segment = segmentRegister(memory.segment) ?? .ds
+                return representable
+            }
+            instruction.hasThirdOperand = true
+            instruction.immediate = memory.disp.value
         }
-        instruction.usesGS = memory.segment == ZYDIS_REGISTER_GS
-        return representable && memory.segment != ZYDIS_REGISTER_FS
+        instruction.segment = segmentRegister(memory.segment) ?? .ds
+        return representable
     }
 
     private static let writeActions: ZydisOperandActions = ZydisOperandActions(
@@ -167,6 +248,26 @@ public struct InstructionDecoder: Sendable {
 
     private static func isFlags(_ register: ZydisRegister) -> Bool {
         register == ZYDIS_REGISTER_FLAGS || register == ZYDIS_REGISTER_EFLAGS || register == ZYDIS_REGISTER_RFLAGS
+    }
+
+    static func segmentRegister(_ register: ZydisRegister) -> SegmentRegister? {
+        guard register.rawValue >= ZYDIS_REGISTER_ES.rawValue, register.rawValue <= ZYDIS_REGISTER_GS.rawValue else {
+            return nil
+        }
+        return SegmentRegister(rawValue: UInt8(register.rawValue - ZYDIS_REGISTER_ES.rawValue))
+    }
+
+    /// Encoding number of a segment, control or debug register.
+    private static func systemRegister(_ register: ZydisRegister) -> UInt8? {
+        let value = register.rawValue
+        switch value {
+        case ZYDIS_REGISTER_ES.rawValue...ZYDIS_REGISTER_GS.rawValue: return UInt8(value - ZYDIS_REGISTER_ES.rawValue)
+        case ZYDIS_REGISTER_CR0.rawValue...ZYDIS_REGISTER_CR15.rawValue:
+            return UInt8(value - ZYDIS_REGISTER_CR0.rawValue)
+        case ZYDIS_REGISTER_DR0.rawValue...ZYDIS_REGISTER_DR15.rawValue:
+            return UInt8(value - ZYDIS_REGISTER_DR0.rawValue)
+        default: return nil
+        }
     }
 
     /// Encoding number of a general register of any size; AH, CH, DH, BH as `highByteBase` + 0...3; nil for others.

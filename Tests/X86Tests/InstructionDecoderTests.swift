@@ -55,11 +55,30 @@ struct InstructionDecoderTests {
         #expect(cpuid.writtenRegisters == 0b1111)
     }
 
-    @Test("MOV to CR3 serializes, MOV from CR3 is havoc, MOV to CR8 does not serialize")
+    @Test("Moves to and from system registers are told apart, and privileged")
     func controlRegisters() throws {
-        #expect(try decode([0x0f, 0x22, 0xd8]).operation == .serializing)
-        #expect(try decode([0x0f, 0x20, 0xd8]).operation == .havoc)
-        #expect(try decode([0x44, 0x0f, 0x22, 0xc0]).operation == .havoc)
+        let load = try decode([0x0f, 0x22, 0xd8])
+        #expect(load.operation == .moveToControl && load.destination == 3 && load.source == 0 && load.isPrivileged)
+        let store = try decode([0x0f, 0x20, 0xd8])
+        #expect(store.operation == .moveFromControl && store.source == 3)
+        #expect(try decode([0x44, 0x0f, 0x22, 0xc0]).destination == 8)
+        #expect(try decode([0x0f, 0x23, 0xf8]).operation == .moveToDebug)
+        let segment = try decode([0x8e, 0xd8])
+        #expect(segment.operation == .moveToSegment && segment.destination == 3)
+    }
+
+    @Test("A record takes 24 bytes")
+    func size() {
+        #expect(MemoryLayout<Instruction>.stride == 24)
+    }
+
+    @Test("Cut off, too long and invalid are different things")
+    func outcomes() {
+        func outcome(_ bytes: [UInt8]) -> String { "\(decoder.outcome(InstructionBytes(bytes)))".prefix(7).description }
+        #expect(outcome([0x48]) == "truncat")
+        #expect(outcome([0x0e]) == "invalid")
+        #expect(outcome([UInt8](repeating: 0x66, count: 15)) == "tooLong")
+        #expect(outcome([0xf0, 0x90]) == "invalid", "LOCK NOP")
     }
 
     @Test("REP STOSQ is a repeated string store of eight bytes")
