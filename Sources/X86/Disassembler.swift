@@ -68,6 +68,9 @@ public struct Disassembler: Sendable {
             if raw.mnemonic == ZYDIS_MNEMONIC_NOP, raw.operand_count_visible > 0 {
                 text = longNop(raw, operands.baseAddress!, address)
             }
+            if raw.operand_count_visible == 1, operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY {
+                text = Self.suffixed(text, raw.mnemonic, size: Int(operands[0].size) / 8)
+            }
             var target: VirtualAddress?
             if raw.operand_count_visible > 0, operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE,
                 operands[0].imm.is_relative != 0
@@ -77,6 +80,21 @@ public struct Disassembler: Sendable {
             return DisassembledLine(
                 address: address, bytes: Array(bytes.prefix(Int(raw.length))), text: text, target: target)
         }
+    }
+
+    /// `incl (%rax)`: where no register tells the operand's size the suffix must, and Zydis leaves it out of these.
+    private static func suffixed(_ text: String, _ mnemonic: ZydisMnemonic, size: Int) -> String {
+        let bare = [
+            ZYDIS_MNEMONIC_INC, ZYDIS_MNEMONIC_DEC, ZYDIS_MNEMONIC_NOT, ZYDIS_MNEMONIC_NEG, ZYDIS_MNEMONIC_MUL,
+            ZYDIS_MNEMONIC_IMUL, ZYDIS_MNEMONIC_DIV, ZYDIS_MNEMONIC_IDIV,
+        ]
+        guard bare.contains(mnemonic), let name = ZydisMnemonicGetString(mnemonic).map({ String(cString: $0) }),
+            let suffix = InstructionNames.suffixes.first(where: { $0.size == size })
+        else { return text }
+        var words = text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
+        guard let index = words.firstIndex(of: name) else { return text }
+        words[index].append(suffix.letter)
+        return words.joined(separator: " ")
     }
 
     private static func text(_ buffer: [CChar]) -> String {
