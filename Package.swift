@@ -79,7 +79,7 @@ let package = Package(
         door(
             "patchsimctl",
             [
-                "Varlink", "PatchsimInterface",
+                "Varlink", "Systemd", "PatchsimInterface",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests, a target per room; HouseTests reads the sources, ServiceTests runs the built doors.
@@ -103,6 +103,7 @@ let package = Package(
         tests("VarlinkTests", ["Locking", "Varlink"]),
         tests("SpellingTests", ["Spelling"]),
         tests("ConfigurationTests", ["Configuration", "PatchsimInterface", "Spelling"]),
+        tests("SystemdTests", ["Systemd"]),
         tests(
             "ServiceTests",
             [

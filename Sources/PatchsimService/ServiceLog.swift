@@ -15,17 +15,19 @@ public struct ServiceLog: Sendable {
     let logger: Logger
     /// For the simulated kernel's log; without it that stays in the kernel's own files.
     let kernel: Logger?
+    private let gate = LogGate()
 
     public init(_ logger: Logger, kernel: Logger? = nil) {
         self.logger = logger
         self.kernel = kernel
     }
 
-    /// An entry of a kind. `fields` holds at least those of `MessageID.fields`; `client` is who caused it.
+    /// An entry of a kind, unless there were too many of it. `fields` holds at least those of `MessageID.fields`; `client` is who caused it.
     public func write(
         _ level: Logger.Level, _ id: MessageID, _ message: String, fields: [LogField: String] = [:],
         client: VarlinkPeer? = nil, file: String = #fileID, function: String = #function, line: UInt = #line
     ) {
+        guard logger.logLevel <= level, gate.admits(id, user: client?.uid, tell: { suppressed($0) }) else { return }
         var metadata: Logger.Metadata = ["MESSAGE_ID": .string(id.rawValue)]
         for (field, value) in fields { metadata[field.rawValue] = .string(value) }
         if let client {
@@ -49,6 +51,21 @@ public struct ServiceLog: Sendable {
         write(
             .warning, .journalMissing,
             "No journal listens on \(LogTarget.journalSocket); entries go to standard error")
+    }
+
+    private func suppressed(_ summary: LogRates.Summary) {
+        let user = summary.key.user
+        let place = user.map { " of uid \($0)" } ?? ""
+        var fields: [LogField: String] = [.kind: summary.key.id.name, .count: "\(summary.count)"]
+        if let user { fields[.clientUID] = "\(user)" }
+        write(
+            .notice, .entriesSuppressed,
+            "\(summary.count) similar entries suppressed: \(summary.key.id.name)\(place)", fields: fields)
+    }
+
+    /// Says what was left out and not said yet; called when the daemon ends.
+    public func finish() {
+        for summary in gate.remaining() { suppressed(summary) }
     }
 
     // MARK: What clients ask for

@@ -1,4 +1,6 @@
 internal import CPlatform
+// For timespec, which the module map of libsystemd claims.
+internal import CSystemd
 internal import Dispatch
 internal import Glibc
 internal import Locking

@@ -14,6 +14,8 @@ public enum VarlinkClientError: Error, Sendable {
     case notAReply(String)
     /// The server refused.
     case refused(VarlinkError)
+    /// Nobody reads any more what a stream is written to.
+    case outputClosed
 }
 
 extension VarlinkClientError: CustomStringConvertible {
@@ -25,6 +27,7 @@ extension VarlinkClientError: CustomStringConvertible {
         case .closed: "the daemon closed the connection"
         case .notAReply(let message): "not a valid reply: \(message)"
         case .refused(let error): error.description
+        case .outputClosed: "nobody reads the output any more"
         }
     }
 }
@@ -71,13 +74,15 @@ public final class VarlinkClient {
     }
 
     /// One call with `more`. `each` is given the replies; when it returns false the rest is not read, and the client must
-    /// not be used again. What `each` throws is thrown.
+    /// not be used again. What `each` throws is thrown. With `output`, the descriptor that `each` writes to, waiting for a
+    /// reply also ends when that is closed at its other end: `outputClosed`.
     public func stream<Reply: Decodable>(
-        _ method: String, _ parameters: some Encodable, reply: Reply.Type, each: (Reply) throws -> Bool
+        _ method: String, _ parameters: some Encodable, reply: Reply.Type, output: Int32? = nil,
+        each: (Reply) throws -> Bool
     ) throws {
         try send(method, parameters, more: true)
         while true {
-            let (reply, continues) = try receive(Reply.self)
+            let (reply, continues) = try receive(Reply.self, output: output)
             guard try each(reply), continues else { return }
         }
     }
@@ -109,9 +114,9 @@ public final class VarlinkClient {
     }
 
     private func receive<Reply: Decodable>(
-        _ type: Reply.Type
+        _ type: Reply.Type, output: Int32? = nil
     ) throws(VarlinkClientError) -> (reply: Reply, continues: Bool) {
-        let frame = try receiveFrame()
+        let frame = try receiveFrame(output: output)
         do {
             let head = try JSONDecoder().decode(ReplyHead.self, from: frame)
             if let name = head.error {
@@ -129,13 +134,14 @@ public final class VarlinkClient {
         }
     }
 
-    private func receiveFrame() throws(VarlinkClientError) -> Data {
+    private func receiveFrame(output: Int32?) throws(VarlinkClientError) -> Data {
         while true {
             switch input.next(bytesMax: Self.replyBytesMax) {
             case .frame(let frame): return Data(frame)
             case .tooLarge: throw .notAReply("it is longer than \(Self.replyBytesMax) bytes")
             case .incomplete: break
             }
+            if let output, isClosed(output) { throw .outputClosed }
             let count = withUnsafeTemporaryAllocation(byteCount: readChunkBytes, alignment: 16) { buffer in
                 let count = read(descriptor, buffer.baseAddress!, buffer.count)
                 if count > 0 { input.append(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
@@ -143,6 +149,21 @@ public final class VarlinkClient {
             }
             if count == 0 { throw .closed }
             if count < 0, errno != EINTR { throw errno == ECONNRESET ? .closed : .broken(errno: errno) }
+        }
+    }
+
+    /// Waits until there is something to read. Whether `output` was closed at its other end meanwhile.
+    private func isClosed(_ output: Int32) -> Bool {
+        while true {
+            var polled = [
+                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: output, events: 0, revents: 0),
+            ]
+            // What is wrong with the connection, read() will tell.
+            guard poll(&polled, nfds_t(polled.count), -1) > 0 else {
+                if errno == EINTR { continue }
+                return false
+            }
+            return polled[0].revents == 0 && polled[1].revents & Int16(POLLERR | POLLHUP) != 0
         }
     }
 }

@@ -17,6 +17,7 @@ struct Patchsimctl: ParsableCommand {
         subcommands: [
             StatusCommand.self, CPUsCommand.self, TasksCommand.self, FunctionsCommand.self, SymbolCommand.self,
             ReadCommand.self, DisasmCommand.self, FtraceCommand.self, FilesCommand.self, EventsCommand.self,
+            JournalCommand.self,
             PauseCommand.self, ResumeCommand.self, StepCommand.self, VerdictCommand.self, ReplayCommand.self,
         ])
 
@@ -29,6 +30,9 @@ struct Patchsimctl: ParsableCommand {
 enum ExitStatus {
     static let refused: Int32 = 1
     static let violated: Int32 = 2
+    static let usage: Int32 = 64
+    static let noJournal: Int32 = 66
     static let noDaemon: Int32 = 69
     static let protocolError: Int32 = 76
+    static let noRights: Int32 = 77
 }

@@ -59,6 +59,10 @@ struct GlobalOptions: ParsableArguments {
             "--socket", "--kernel", "--cpus", "--tasks", "--seed", "--speed", "--workload", "--driver", "--fetch-model",
             "--ablate",
         ]
+        // This one has a --kernel of its own, and calls no daemon.
+        if let place = commandIndex(arguments, withValue), arguments[place] == JournalCommand.configuration.commandName {
+            return ["journal"] + arguments[(place + 1)...] + arguments[..<place]
+        }
         let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
         // `--cpus 4` alone names no command; its error should be about that.
         var own: [String] = []
@@ -78,5 +82,14 @@ struct GlobalOptions: ParsableArguments {
             index += 1
         }
         return own + global + arguments[end...]
+    }
+
+    /// Where the command's name stands: the first argument that is no option and no option's value.
+    private static func commandIndex(_ arguments: [String], _ withValue: Set<String>) -> Int? {
+        var index = 0
+        while index < arguments.count, arguments[index].hasPrefix("-") {
+            index += withValue.contains(arguments[index]) ? 2 : 1
+        }
+        return index < arguments.count ? index : nil
     }
 }

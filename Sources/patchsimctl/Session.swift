@@ -105,15 +105,21 @@ final class Session {
         return reply
     }
 
-    /// Calls with `more`, and shows each reply as it comes; `show` is given whether it is the first.
+    /// Calls with `more`, and shows each reply as it comes, until nobody reads stdout; `show` is given whether it is the
+    /// first.
     func stream<Method: InterfaceMethod>(
         _ method: Method.Type, _ parameters: Method.Parameters, show: (Method.Reply, Bool) throws -> Void
     ) throws {
         var isFirst = true
-        try client.stream(Method.name, parameters, reply: Method.Reply.self) { reply in
-            if json { try printJSON(reply) } else { try show(reply, isFirst) }
-            isFirst = false
-            return true
+        do {
+            try client.stream(Method.name, parameters, reply: Method.Reply.self, output: STDOUT_FILENO) { reply in
+                if json { try printJSON(reply) } else { try show(reply, isFirst) }
+                isFirst = false
+                return true
+            }
+        } catch VarlinkClientError.outputClosed {
+            // The reader has seen enough: `| head` is no error.
+            return
         }
     }
 
@@ -146,6 +152,9 @@ struct Complaint: Error {
             text = daemonStatus.map { "the private daemon ended with status \($0)" } ?? error.description
         case .notAReply:
             status = ExitStatus.protocolError
+            text = error.description
+        case .outputClosed:
+            status = ExitStatus.refused
             text = error.description
         case .refused(let refusal):
             status = ExitStatus.refused

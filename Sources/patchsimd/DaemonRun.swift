@@ -66,6 +66,7 @@ struct DaemonRun {
         manager.stopping()
         await service.stop()
         if let path = socket.path { unlink(path) }
+        log.finish()
         log.write(.notice, .stopped, "Stopped by \(signal)", fields: [.reason: signal])
     }
 
