@@ -60,7 +60,8 @@ struct GlobalOptions: ParsableArguments {
             "--ablate",
         ]
         // This one has a --kernel of its own, and calls no daemon.
-        if let place = commandIndex(arguments, withValue), arguments[place] == JournalCommand.configuration.commandName {
+        if let place = commandIndex(arguments, withValue), arguments[place] == JournalCommand.configuration.commandName
+        {
             return ["journal"] + arguments[(place + 1)...] + arguments[..<place]
         }
         let end = arguments.firstIndex(of: "--") ?? arguments.endIndex

@@ -64,7 +64,8 @@ enum JournalStyle {
                 """
         }
         // The subject comes first, between it and the explanation stands an empty line.
-        return text.split(separator: "\n", omittingEmptySubsequences: false).reversed().drop(while: \.isEmpty).reversed()
+        return text.split(separator: "\n", omittingEmptySubsequences: false).reversed().drop(while: \.isEmpty)
+            .reversed()
             .map { $0.isEmpty ? "--\n" : "-- \(visible(String($0)))\n" }.joined() + "\n"
     }
 

@@ -27,6 +27,19 @@ struct DaemonRun {
     func run() async throws(ServiceStartError) {
         let (log, writer) = makeLog()
         defer { writer.finish() }
+        do {
+            try await serve(log, writer)
+        } catch {
+            // On stderr whoever started the daemon gets the one line that all programs give.
+            if writer.target == .journal {
+                log.write(
+                    .error, .startFailed, "Could not start: \(error.message)", fields: [.reason: error.message])
+            }
+            throw error
+        }
+    }
+
+    private func serve(_ log: ServiceLog, _ writer: LogWriter) async throws(ServiceStartError) {
         let settings = loaded.settings
         // The socket comes first: a second daemon should not load a kernel only to find the place taken.
         let socket = try listeningSocket()

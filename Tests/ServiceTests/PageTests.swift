@@ -55,7 +55,8 @@ import Varlink
                         section.contains { $0 == ".It \(words[1])" || $0.hasPrefix(".It \(words[1]) ") },
                         "\(interface).\(words[1])")
                 } else if words.first == "error" {
-                    let name = interface == "io.patchsim.Service" ? String(words[1]) : "\(interface.dropFirst(12)).\(words[1])"
+                    let name =
+                        interface == "io.patchsim.Service" ? String(words[1]) : "\(interface.dropFirst(12)).\(words[1])"
                     #expect(lines.contains(".It \(name)"), "\(interface).\(words[1])")
                 }
             }
@@ -72,7 +73,8 @@ import Varlink
         let place = builtProgram("patchsimctl").dropLast("/patchsimctl".count)
         let name = interpreter == "sh" ? ["sh"] : []
         let finished = try run(
-            ["/usr/bin/env", interpreter, "-c", script] + name + [path], environment: ["PATH": "\(place):/usr/bin:/bin"])
+            ["/usr/bin/env", interpreter, "-c", script] + name + [path], environment: ["PATH": "\(place):/usr/bin:/bin"]
+        )
         #expect(finished.status == 0, "\(finished.errors)")
         // What both show after their own fashion: a number of sites, and a function's name.
         #expect(finished.output.contains("vfs_read") && finished.output.contains { $0.isNumber })

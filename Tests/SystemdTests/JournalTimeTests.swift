@@ -14,7 +14,8 @@ import Testing
     @Test(
         "Spans count back from now",
         arguments: [
-            ("now", 0), ("-1h", 3600), ("-90", 90), ("-90s", 90), ("-1h30m", 5400), ("-1h 30min", 5400), ("-2d", 172_800),
+            ("now", 0), ("-1h", 3600), ("-90", 90), ("-90s", 90), ("-1h30m", 5400), ("-1h 30min", 5400),
+            ("-2d", 172_800),
             ("2 hours ago", 7200), ("1w ago", 604_800), (" -5 minutes ", 300), ("-0", 0),
         ] as [(String, Int64)])
     func spans(text: String, ago: Int64) throws {
@@ -37,7 +38,8 @@ import Testing
         #expect(JournalTime.text(microseconds: today).hasSuffix(" 00:00:00.000000"))
         let yesterday = JournalTime.text(microseconds: try JournalTime.parse("yesterday", now: now))
         #expect(yesterday.hasSuffix(" 00:00:00.000000"))
-        #expect(try JournalTime.parse(String(yesterday.prefix(10)), now: now) == JournalTime.parse("yesterday", now: now))
+        #expect(
+            try JournalTime.parse(String(yesterday.prefix(10)), now: now) == JournalTime.parse("yesterday", now: now))
         let some = "2026-07-01 12:34:56"
         #expect(JournalTime.text(microseconds: try JournalTime.parse(some, now: now) + 7) == some + ".000007")
     }
