@@ -78,6 +78,14 @@ final class StartedProgram {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
+        // Dispatch's threads block signals, and a child inherits that: no shell could end its own children then.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var noSignals = sigset_t()
+        sigemptyset(&noSignals)
+        posix_spawnattr_setsigmask(&attributes, &noSignals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, place + ".out", O_CREAT | O_WRONLY, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, place + ".err", O_CREAT | O_WRONLY, 0o600)
@@ -87,7 +95,7 @@ final class StartedProgram {
         var envp = variables.map { strdup("\($0)=\($1)") } + [nil]
         defer { for text in argv + envp { free(text) } }
         var pid: pid_t = 0
-        guard posix_spawn(&pid, path, &actions, nil, &argv, &envp) == 0 else { throw RunError(path: path) }
+        guard posix_spawn(&pid, path, &actions, &attributes, &argv, &envp) == 0 else { throw RunError(path: path) }
         self.pid = pid
     }
 
