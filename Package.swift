@@ -49,6 +49,7 @@ let package = Package(
         // Floor 2: what patches text.
         room("TextPatching", ["KernelModel", "MachineModel", "X86"]),
         room("Ftrace", ["TextPatching", "X86"]),
+        room("ScratchExecution", ["KernelImage", "MachineModel", "X86"]),
         // Floor 3: worlds.
         room("Simulation", ["Ftrace", "TextPatching", "KernelModel", "KernelImage", "MachineModel", "X86"]),
         // Floor 4: faces.
@@ -79,7 +80,7 @@ let package = Package(
         door(
             "patchsimctl",
             [
-                "Varlink", "Systemd", "PatchsimInterface",
+                "Varlink", "Systemd", "PatchsimInterface", "ScratchExecution", "X86",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests, a target per room; HouseTests reads the sources, ServiceTests runs the built doors.
@@ -88,6 +89,7 @@ let package = Package(
         tests("KernelImageTests", ["KernelImage", "CArchive", "X86"]),
         tests("KernelModelTests", ["KernelModel", "MachineModel", "X86"]),
         tests("TextPatchingTests", ["TextPatching", "KernelModel", "MachineModel", "X86"]),
+        tests("ScratchExecutionTests", ["ScratchExecution", "MachineModel", "X86"]),
         tests("FtraceTests", ["Ftrace", "TextPatching", "KernelImage", "X86"]),
         tests(
             "SimulationTests",

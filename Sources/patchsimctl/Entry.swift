@@ -19,6 +19,7 @@ struct Patchsimctl: ParsableCommand {
             ReadCommand.self, DisasmCommand.self, FtraceCommand.self, FilesCommand.self, EventsCommand.self,
             JournalCommand.self,
             PauseCommand.self, ResumeCommand.self, StepCommand.self, VerdictCommand.self, ReplayCommand.self,
+            ExecCommand.self,
         ])
 
     static func main() {

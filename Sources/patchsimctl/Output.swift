@@ -7,6 +7,10 @@ enum Output {
         text.withUTF8 { put(UnsafeRawBufferPointer($0), STDOUT_FILENO) }
     }
 
+    static func write(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { put($0, STDOUT_FILENO) }
+    }
+
     static func line(_ text: String) {
         write(text + "\n")
     }
