@@ -18,6 +18,7 @@ struct Patchsimctl: ParsableCommand {
             StatusCommand.self, CPUsCommand.self, TasksCommand.self, FunctionsCommand.self, SymbolCommand.self,
             ReadCommand.self, DisasmCommand.self, FtraceCommand.self, FilesCommand.self, EventsCommand.self,
             PauseCommand.self, ResumeCommand.self, StepCommand.self, VerdictCommand.self, ReplayCommand.self,
+            FindingsCommand.self,
         ])
 
     static func main() {
