@@ -33,6 +33,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
         // Foreign code, one module each.
@@ -57,6 +58,7 @@ let package = Package(
         room("SimulationRuntime", ["Locking", "Simulation", "MachineModel", "X86"]),
         room("KernelFiles", ["Simulation", "Ftrace", "KernelImage", "X86"]),
         room("Varlink", ["Locking", "CPlatform"]),
+        room("FindingStore", ["Locking", .product(name: "GRDB", package: "GRDB.swift")]),
         room("Systemd", ["Locking", "CSystemd", "CPlatform"]),
         room("PatchsimInterface", []),
         room("Spelling"),
@@ -66,14 +68,15 @@ let package = Package(
             [
                 "Locking", "SimulationRuntime", "Simulation", "KernelFiles", "Ftrace", "TextPatching", "KernelModel",
                 "MachineModel", "Varlink", "Systemd", "PatchsimInterface", "Configuration", "Spelling",
-                "KernelImage",
+                "FindingStore", "KernelImage",
                 "X86", .product(name: "Logging", package: "swift-log"),
             ]),
         // Floor 5: doors.
         door(
             "patchsimd",
             [
-                "PatchsimService", "PatchsimInterface", "Configuration", "Locking", "Varlink", "Systemd",
+                "PatchsimService", "PatchsimInterface", "Configuration", "FindingStore", "Locking", "Varlink",
+                "Systemd",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -102,6 +105,7 @@ let package = Package(
                 "KernelImage",
                 "Ftrace", "X86",
             ]),
+        tests("FindingStoreTests", ["FindingStore", "Locking", .product(name: "GRDB", package: "GRDB.swift")]),
         tests("VarlinkTests", ["Locking", "Varlink"]),
         tests("SpellingTests", ["Spelling"]),
         tests("ConfigurationTests", ["Configuration", "PatchsimInterface", "Spelling"]),
@@ -109,7 +113,9 @@ let package = Package(
         tests(
             "ServiceTests",
             [
-                "PatchsimService", "PatchsimInterface", "SimulationRuntime", "Configuration", "TextPatching", "Locking",
+                "PatchsimService", "PatchsimInterface", "FindingStore", "SimulationRuntime", "Configuration",
+                "TextPatching",
+                "Locking",
                 "Varlink", "Systemd", "X86",
                 .product(name: "Logging", package: "swift-log"),
             ]),

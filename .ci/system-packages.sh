@@ -6,6 +6,7 @@ packages=(
     pkg-config
     libzydis-dev   # CZydis: decoder and formatter
     libarchive-dev # CArchive: decompression of kernel images
+    libsqlite3-dev # GRDB: the store of findings
     libsystemd-dev # CSystemd: journal, readiness, descriptors
     binutils       # a second opinion on the built-in kernel's code, in the tests
     python3-venv   # a Varlink client that nobody of this project wrote, in the tests

@@ -27,6 +27,15 @@ int patchsim_peer_credentials(int descriptor, int32_t *pid, uint32_t *uid, uint3
     return 0;
 }
 
+int patchsim_peer_groups(int descriptor, uint32_t *groups, int count_max) {
+    _Static_assert(sizeof(gid_t) == sizeof(uint32_t), "gid_t is what the kernel writes");
+    socklen_t length = (socklen_t)count_max * sizeof(gid_t);
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups, &length) < 0 && errno != ERANGE) {
+        return -errno;
+    }
+    return (int)(length / sizeof(gid_t));
+}
+
 // Only async-signal-safe calls: the parent may have threads.
 static void become_activated(const char *path, char *const arguments[], char *const environment[], int listening,
                              int report, pid_t parent) {

@@ -47,16 +47,26 @@ public struct ServiceSettings: Sendable, Hashable {
 
 /// Where the daemon keeps what outlives it.
 public enum StateDirectory: Sendable, Hashable {
-    /// The manager's: the first folder of $STATE_DIRECTORY. Where there is none, nothing is kept.
+    /// The manager's: the first folder of $STATE_DIRECTORY. Without a manager the user's own, but only for the daemon on
+    /// that user's default socket: others run beside it, and two can't share a directory. Else nothing is kept.
     case automatic
     /// Nothing is kept.
     case none
     case path(String)
 
     /// The folder, if state is to be kept.
-    public func path(environment: [String: String]) -> String? {
+    public func path(environment: [String: String], isOnUsersSocket: Bool) -> String? {
         switch self {
-        case .automatic: environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
+        case .automatic:
+            if let given = environment["STATE_DIRECTORY"]?.split(separator: ":").first {
+                String(given)
+            } else if !isOnUsersSocket {
+                nil
+            } else if let home = environment["XDG_STATE_HOME"], home.hasPrefix("/") {
+                home + "/patchsim"
+            } else {
+                environment["HOME"].map { $0 + "/.local/state/patchsim" }
+            }
         case .none: nil
         case .path(let path): path
         }

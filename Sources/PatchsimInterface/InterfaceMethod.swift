@@ -23,7 +23,9 @@ public struct Nothing: Codable, Sendable, Hashable {
 
 /// Every fault, so that a client can turn an error's name back into the type.
 public let interfaceFaults: [any InterfaceFault.Type] = [
-    ServiceFault.Internal.self, MachineFault.NoSuchCPU.self, MachineFault.NotPaused.self,
+    ServiceFault.TooManyConnections.self, ServiceFault.TooManyStreams.self, ServiceFault.TooManyCalls.self,
+    ServiceFault.NotDurable.self, FindingsFault.NoSuchFinding.self, ServiceFault.Internal.self,
+    MachineFault.NoSuchCPU.self, MachineFault.NotPaused.self,
     MachineFault.StoppedByViolation.self, MachineFault.NotSupportedByDriver.self, TextFault.NoSuchSymbol.self,
     TextFault.NotText.self, FilesFault.self, FtraceFault.NothingMatches.self, InvariantsFault.BadReplayLine.self,
 ]

@@ -16,6 +16,8 @@ public enum MessageID: String, Sendable, Hashable, CaseIterable {
     case violation = "9c0d2792378045f99ac58085962e7b30"
     /// A call that was to change something was refused.
     case refused = "25f13e11c10b458d84b16fd365e40578"
+    /// A call that was to change something came from somebody who may only read.
+    case accessDenied = "e2cd9140226544c6b08613e9626495e9"
     /// A connection over a limit.
     case connectionRefused = "8195e477db8c4ec9a93818f36d1e4b48"
     /// Connections that come and go, and calls answered; only at level debug and below.
@@ -25,6 +27,21 @@ public enum MessageID: String, Sendable, Hashable, CaseIterable {
     case failed = "0344ba22d0ca4c248a6e73b8c662f25e"
     /// A driver or the control loop does not answer the watchdog, which will end the daemon.
     case driverStuck = "fffff77d56c444f792bcb8a68409c31f"
+    case storeOpened = "2afcbb299bd54ad984f5df918172d892"
+    /// A damaged store was renamed.
+    case storeSetAside = "03f48438e2f145c6be8e0227ccafbad7"
+    /// Something is not kept, or can't be now.
+    case storeUnused = "35fc217c8232435a942441130b1940a3"
+    /// The oldest findings made room for newer ones.
+    case findingsDropped = "396c7dc02e3847e98ec928fbf6cf17e1"
+    /// A client deleted findings.
+    case findingsDeleted = "c6287afd3f524351895d77ad6ff0db83"
+    case findingWaits = "3d1fb0504dc54111837c339bb4ea28da"
+    /// What clients had changed was done again at the start.
+    case restored = "d99b157d84cc4b2ab42f871a2f176d89"
+    case notRestored = "a8015cb891724e80992ebcbfdc530284"
+    /// The run before had another kernel.
+    case kernelDiffers = "5a4e797139e143a4bdbf20ffb196ee1e"
     case configurationChanged = "4312ac96333046a6bcb9578ad727a528"
     /// A configuration was not taken over; the one before stays in force.
     case configurationRefused = "8bba9023eb26442a9fbc22ff0e06f89c"
@@ -51,14 +68,23 @@ public enum MessageID: String, Sendable, Hashable, CaseIterable {
         case .imageLoaded: [.kernel]
         case .entrySkipped: [.kernel, .symbol]
         case .textUpdated: [.update, .design, .sites, .batches, .syncs, .traps, .duration]
-        case .tracerChanged, .machineChanged: [.action, .clientPID, .clientUID]
+        case .tracerChanged, .machineChanged, .findingsDeleted: [.action, .clientPID, .clientUID]
         case .violation: [.invariant, .cpu, .address, .symbol, .design, .schedule, .time]
         case .refused: [.action, .reason, .clientPID, .clientUID]
+        case .accessDenied: [.action, .clientComm, .clientPID, .clientUID]
         case .connectionRefused: [.reason, .clientPID, .clientUID]
         case .connection: [.clientPID, .clientUID]
         case .acceptFailed: [.reason]
         case .failed: [.method, .reason, .clientPID, .clientUID]
         case .driverStuck: [.reason]
+        case .storeOpened: [.path, .count]
+        case .storeSetAside: [.path, .reason]
+        case .storeUnused: [.reason]
+        case .findingsDropped: [.count]
+        case .findingWaits: [.reason, .schedule]
+        case .restored: [.count]
+        case .notRestored: [.path, .text, .reason]
+        case .kernelDiffers: [.kernel, .reason]
         case .configurationChanged: []
         case .configurationRefused: [.reason]
         case .entriesSuppressed: [.kind, .count]
@@ -74,6 +100,8 @@ public enum LogField: String, Sendable, Hashable, CaseIterable {
     case action = "PATCHSIM_ACTION"
     case address = "PATCHSIM_ADDRESS"
     case batches = "PATCHSIM_BATCHES"
+    /// The client's command, as it was when its change was denied.
+    case clientComm = "PATCHSIM_CLIENT_COMM"
     case clientGID = "PATCHSIM_CLIENT_GID"
     case clientPID = "PATCHSIM_CLIENT_PID"
     case clientUID = "PATCHSIM_CLIENT_UID"

@@ -16,6 +16,7 @@ final class EventPump: Sendable {
     private let image: KernelImage
     private let log: ServiceLog
     private let origin: RunOrigin
+    private let findings: FindingRecorder
     private let queue = DispatchQueue(label: "io.patchsim.events", qos: .utility)
     private let next = Guarded<UInt64>(0)
     /// Number of the next line of the kernel's log.
@@ -23,7 +24,11 @@ final class EventPump: Sendable {
     /// Touched on `queue` only.
     private nonisolated(unsafe) var timer: (any DispatchSourceTimer)?
 
-    init(host: SimulationHost, feed: EventFeed, image: KernelImage, log: ServiceLog, origin: RunOrigin) {
+    init(
+        host: SimulationHost, feed: EventFeed, image: KernelImage, log: ServiceLog, origin: RunOrigin,
+        findings: FindingRecorder
+    ) {
+        self.findings = findings
         self.host = host
         self.feed = feed
         self.image = image
@@ -92,6 +97,10 @@ final class EventPump: Sendable {
     }
 
     private func publish(_ event: Event) {
+        // Stored before anybody is told.
+        if case .violated(let violation) = event.kind {
+            findings.record(violation, replay: origin.schedule(violation), image: image, host: host)
+        }
         let address = event.kind.address
         feed.publish(
             EventRecord(

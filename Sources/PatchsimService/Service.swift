@@ -1,3 +1,4 @@
+public import FindingStore
 internal import SimulationRuntime
 public import Systemd
 public import Varlink
@@ -17,16 +18,21 @@ public final class Service: Sendable {
 
     /// `startedAt` is Unix time in seconds.
     public init(
-        backend: any ServiceBackend, log: ServiceLog, startedAt: Int, limits: VarlinkLimits = VarlinkLimits(),
-        manager: ServiceManager = .absent
+        backend: any ServiceBackend, store: FindingStore, log: ServiceLog, startedAt: Int,
+        access: AccessRules = AccessRules(), limits: VarlinkLimits = VarlinkLimits(),
+        heavyCallsPerUserMax: Int = ServiceLimits.heavyCallsPerUserMax, manager: ServiceManager = .absent
     ) {
         self.backend = backend
         self.log = log
-        let performer = ServicePerformer(backend: backend, version: Self.version, startedAt: startedAt)
+        let performer = ServicePerformer(
+            backend: backend, findings: FindingsPerformer(store: store), version: Self.version, startedAt: startedAt)
         self.manager = manager
         let status = StatusLine(manager) { try await backend.state() }
         self.status = status
-        let interfaces = ServiceInterfaces(performer: performer, log: log, status: status)
+        let heavy = HeavyCalls(
+            perUserMax: heavyCallsPerUserMax, usersWithoutLimits: limits.usersWithoutLimits)
+        let interfaces = ServiceInterfaces(
+            performer: performer, log: log, status: status, access: access, heavy: heavy)
         let server = VarlinkServer(
             product: VarlinkProduct(
                 vendor: "The patchsim authors", product: "patchsimd", version: Self.version, url: Self.url),

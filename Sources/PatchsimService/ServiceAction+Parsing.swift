@@ -58,6 +58,32 @@ extension ServiceAction {
         .replay(line: try short("line", parameters.line, bytesMax: ServiceLimits.replayLineBytesMax))
     }
 
+    static func listFindings(_ parameters: ListFindings.Parameters) throws(VarlinkError) -> ServiceAction {
+        if let before = parameters.before { _ = try bounded("before", before, 1...Int.max) }
+        let count = try bounded("count", parameters.count ?? ServiceLimits.findingsMax, 1...ServiceLimits.findingsMax)
+        return .listFindings(before: parameters.before, count: count)
+    }
+
+    static func exportFindings(_ parameters: ExportFindings.Parameters) throws(VarlinkError) -> ServiceAction {
+        .exportFindings(ids: try findingIDs(parameters.ids))
+    }
+
+    static func deleteFindings(_ parameters: DeleteFindings.Parameters) throws(VarlinkError) -> ServiceAction {
+        switch (try findingIDs(parameters.ids), parameters.all ?? false) {
+        case (let ids?, false): return .deleteFindings(ids: ids)
+        case (nil, true): return .deleteFindings(ids: nil)
+        default: throw .invalidParameter("ids", "either ids or all is needed, and not both")
+        }
+    }
+
+    private static func findingIDs(_ ids: [Int]?) throws(VarlinkError) -> [Int]? {
+        guard let ids else { return nil }
+        guard (1...ServiceLimits.findingIDsMax).contains(ids.count) else {
+            throw .invalidParameter("ids", "has \(ids.count) entries; 1 to \(ServiceLimits.findingIDsMax) are allowed")
+        }
+        return ids
+    }
+
     static func optionalGlob(_ glob: String?) throws(VarlinkError) -> String? {
         guard let glob else { return nil }
         return try short("glob", glob, bytesMax: ServiceLimits.globBytesMax)

@@ -31,19 +31,38 @@ public enum ServiceAction: Sendable, Hashable {
     // io.patchsim.Invariants
     case getVerdict
     case replay(line: String)
+    // io.patchsim.Findings
+    case listFindings(before: Int?, count: Int)
+    case getFinding(id: Int)
+    case exportFindings(ids: [Int]?)
+    /// Nil deletes all.
+    case deleteFindings(ids: [Int]?)
 }
 
 extension ServiceAction {
-    /// Whether it changes what other clients see. These are logged, and will be what rights are about.
+    /// Whether it changes what other clients see. The one place that says so: `AccessRules` goes by it, and the log.
     public var isChange: Bool {
         switch self {
-        case .pause, .resume, .step, .writeFile, .makeDirectory, .removeDirectory, .setTracing: true
+        case .pause, .resume, .step, .writeFile, .makeDirectory, .removeDirectory, .setTracing, .deleteFindings: true
         case .ping, .getState, .listCPUs, .listTasks, .readText, .disassemble, .lookupSymbol, .listFunctions,
             .listFiles,
-            .readFile, .listSites, .recentEvents, .subscribe, .getVerdict, .replay:
+            .readFile, .listSites, .recentEvents, .subscribe, .getVerdict, .replay, .listFindings,
+            .getFinding, .exportFindings:
             false
         }
     }
+
+    /// Whether it may take a processor for long or make a large reply; `HeavyCalls` bounds these.
+    var isHeavy: Bool {
+        switch self {
+        case .replay, .listFunctions, .listSites, .readFile, .listFindings, .exportFindings: true
+        case .step(_, let count, let back): back || count > Self.stepsLightMax
+        default: false
+        }
+    }
+
+    /// Steps that are done before anybody else would notice.
+    private static let stepsLightMax = 1000
 
     /// What it does, for the log.
     var summary: String {
@@ -56,6 +75,8 @@ extension ServiceAction {
         case .makeDirectory(let path): "mkdir \(path)"
         case .removeDirectory(let path): "rmdir \(path)"
         case .setTracing(let enabled, let glob): "\(enabled ? "enable" : "disable") tracing of \(glob)"
+        case .deleteFindings(let ids):
+            ids.map { "delete findings " + $0.map(String.init).joined(separator: ", ") } ?? "delete all findings"
         default: "\(self)"
         }
     }

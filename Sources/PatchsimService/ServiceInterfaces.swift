@@ -7,9 +7,11 @@ struct ServiceInterfaces: Sendable {
     let performer: ServicePerformer
     let log: ServiceLog
     let status: StatusLine
+    var access = AccessRules()
+    var heavy = HeavyCalls()
 
     func all() -> [VarlinkInterface] {
-        let methods = machineMethods + textMethods + fileMethods + otherMethods
+        let methods = machineMethods + textMethods + fileMethods + findingMethods + otherMethods
         let byInterface = Dictionary(grouping: methods) { method in
             method.name.split(separator: ".").dropLast().joined(separator: ".")
         }
@@ -53,6 +55,15 @@ struct ServiceInterfaces: Sendable {
         ]
     }
 
+    private var findingMethods: [VarlinkMethod] {
+        [
+            method(ListFindings.self) { try .listFindings($0) },
+            method(GetFinding.self) { .getFinding(id: $0.id) },
+            method(ExportFindings.self) { try .exportFindings($0) },
+            method(DeleteFindings.self) { try .deleteFindings($0) },
+        ]
+    }
+
     private var otherMethods: [VarlinkMethod] {
         [
             method(EnableTracing.self) { try .setTracing(true, $0.glob) },
@@ -68,7 +79,7 @@ struct ServiceInterfaces: Sendable {
     private func method<Method: InterfaceMethod>(
         _ type: Method.Type, _ action: @escaping @Sendable (Method.Parameters) throws -> ServiceAction
     ) -> VarlinkMethod {
-        let (performer, log, status) = (performer, log, status)
+        let (performer, log, status, access, heavy) = (performer, log, status, access, heavy)
         return VarlinkMethod(Method.name, parameters: Method.Parameters.self, reply: Method.Reply.self) {
             parameters, replies in
             let stream = ServicePerformer.Stream(
@@ -76,7 +87,13 @@ struct ServiceInterfaces: Sendable {
                 send: { try await replies.send(Self.typed($0, Method.self)) })
             let action = try action(parameters)
             do {
-                let reply = try await performer.perform(action, stream)
+                try access.check(action, replies.peer)
+            } catch {
+                log.denied(action, replies.peer)
+                throw error
+            }
+            do {
+                let reply = try await heavy.run(action, replies.peer) { try await performer.perform(action, stream) }
                 if action.isChange {
                     log.changed(action, replies.peer)
                     status.changed(action, byUser: replies.peer.uid)

@@ -24,6 +24,14 @@ public enum ServiceLimits {
     public static let streamBatchMax = 512
     /// Kinds that a subscription may name.
     public static let eventKindsMax = 64
+    /// Findings in one reply of io.patchsim.Findings.List.
+    public static let findingsMax = 32
+    /// Findings that a call names.
+    public static let findingIDsMax = 1000
+    /// Heavy calls of one user that run at once.
+    public static let heavyCallsPerUserMax = 8
+    /// Heavy calls of all users that run at once: their threads must leave some for light calls.
+    public static let heavyCallsMax = 32
     /// Violations that a verdict lists.
     public static let violationsShownMax = 64
 }

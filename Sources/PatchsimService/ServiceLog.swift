@@ -91,6 +91,32 @@ public struct ServiceLog: Sendable {
             "Refused: \(action.summary), asked by uid \(peer.uid): \(reason)", fields: fields, client: peer)
     }
 
+    /// A change by somebody who may only read.
+    func denied(_ action: ServiceAction, _ peer: VarlinkPeer) {
+        let comm = Self.comm(peer)
+        var fields = action.logFields
+        fields[.clientComm] = comm
+        write(
+            .warning, .accessDenied,
+            "Denied: \(action.summary): uid \(peer.uid) (pid \(peer.pid), \(comm)) may only read",
+            fields: fields, client: peer)
+    }
+
+    /// The peer's command as it is now, `?` where it can't be told: the process may be gone, or hidden from this one.
+    private static func comm(_ peer: VarlinkPeer) -> String {
+        let descriptor = open("/proc/\(peer.pid)/comm", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "?" }
+        defer { close(descriptor) }
+        let bytes = withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { buffer in
+            let count = read(descriptor, buffer.baseAddress, buffer.count)
+            return Array(buffer.prefix(max(count, 0)))
+        }
+        let text = String(decoding: bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...], as: UTF8.self)
+        // A process names itself as it likes; line ends would forge entries on stderr.
+        let shown = String(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? "?" : Character($0) })
+        return shown.isEmpty ? "?" : shown
+    }
+
     func server(_ event: VarlinkServerEvent) {
         switch event {
         case .opened(let peer): write(.debug, .connection, "Connection \(peer.connection) opened", client: peer)
@@ -120,6 +146,7 @@ extension ServiceAction {
     var messageID: MessageID {
         switch self {
         case .pause, .resume, .step: .machineChanged
+        case .deleteFindings: .findingsDeleted
         default: .tracerChanged
         }
     }

@@ -5,6 +5,7 @@ internal import X86
 /// Carries out actions on a backend.
 struct ServicePerformer: Sendable {
     let backend: any ServiceBackend
+    let findings: FindingsPerformer
     let version: String
     /// Unix time in seconds.
     let startedAt: Int
@@ -50,6 +51,10 @@ struct ServicePerformer: Sendable {
         case .subscribe(let from, let kinds): try await subscribe(from, kinds, stream)
         case .getVerdict: try await backend.verdict()
         case .replay(let line): try await backend.replay(line: line)
+        case .listFindings(let before, let count): try findings.list(before: before, count: count)
+        case .getFinding(let id): try findings.get(id)
+        case .exportFindings(let ids): try await findings.export(ids, stream)
+        case .deleteFindings(let ids): try findings.delete(ids)
         }
     }
 

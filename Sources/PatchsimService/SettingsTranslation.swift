@@ -9,8 +9,10 @@ extension VarlinkLimits {
         callBytesMax = settings.callBytesMax
         replyBytesMax = settings.replyBytesMax
         connectionsMax = settings.connectionsMax
+        connectionsPerUserMax = settings.connectionsPerUser
         pipelinedCallsMax = settings.pipelinedCallsMax
         streamsMax = settings.streamsMax
+        streamsPerUserMax = settings.streamsPerUser
     }
 }
 

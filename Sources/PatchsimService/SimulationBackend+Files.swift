@@ -50,19 +50,24 @@ extension SimulationBackend {
     }
 
     func writeFile(path: String, text: String, append: Bool) async throws {
-        try await change(WorldInput(append ? .append : .write, path: path, text: text))
+        try await change { [WorldInput(append ? .append : .write, path: path, text: text)] }
     }
 
     func makeDirectory(path: String) async throws {
-        try await change(WorldInput(.makeDirectory, path: path))
+        try await change { [WorldInput(.makeDirectory, path: path)] }
     }
 
     func removeDirectory(path: String) async throws {
-        try await change(WorldInput(.removeDirectory, path: path))
+        try await change { [WorldInput(.removeDirectory, path: path)] }
+    }
+
+    /// Does inputs, one after the other, that are durable before the first is done.
+    private func change(_ plan: () throws -> [WorldInput]) async throws {
+        try await inputs.perform(machine, plan)
     }
 
     /// Does an input and returns when the kernel has done what it asks for.
-    private func change(_ input: WorldInput) async throws {
+    func apply(_ input: WorldInput) async throws {
         while true {
             let done: KernelWriteResult?
             do throws(KernelFileError) {
@@ -97,7 +102,9 @@ extension SimulationBackend {
     }
 
     private func stopped() -> MachineFault.StoppedByViolation {
-        MachineFault.StoppedByViolation(replay: host.withKernel { $0.verdict.violation }.map { replayLine($0) } ?? "")
+        flushEvents()
+        return MachineFault.StoppedByViolation(
+            replay: host.withKernel { $0.verdict.violation }.map { replayLine($0) } ?? "")
     }
 
     private func files<Result>(
@@ -132,7 +139,7 @@ extension SimulationBackend {
         let before = host.withKernel {
             (pokes: $0.array.statistics, traps: $0.traps.taken, nanoseconds: $0.nanoseconds)
         }
-        if enabled { try await enable(glob) } else { try await disable(glob) }
+        try await change { enabled ? self.enabling(glob) : self.disabling(glob) }
         return host.withKernel { kernel in
             let after = kernel.array.statistics
             return PatchsimInterface.FtraceUpdate(
@@ -144,34 +151,35 @@ extension SimulationBackend {
     }
 
     /// What `echo` would have to be told: the filter first, then the tracer, so that no other site is touched between.
-    private func enable(_ glob: String) async throws {
+    private func enabling(_ glob: String) -> [WorldInput] {
         let isOn = currentTracer == "function"
+        var inputs: [WorldInput] = []
         if glob == "*" {
-            try await writeFile(path: Self.notrace, text: "", append: false)
-            try await writeFile(path: Self.filter, text: "", append: false)
+            inputs.append(WorldInput(.write, path: Self.notrace))
+            inputs.append(WorldInput(.write, path: Self.filter))
         } else if !isOn || !filter(Self.filter).isEmpty {
-            try await writeFile(path: Self.filter, text: glob, append: isOn)
+            inputs.append(WorldInput(isOn ? .append : .write, path: Self.filter, text: glob))
         }
         if glob != "*", !filter(Self.notrace).isEmpty {
-            try await writeFile(path: Self.notrace, text: "!" + glob, append: true)
+            inputs.append(WorldInput(.append, path: Self.notrace, text: "!" + glob))
         }
-        if !isOn { try await writeFile(path: Self.tracer, text: "function", append: false) }
+        if !isOn { inputs.append(WorldInput(.write, path: Self.tracer, text: "function")) }
+        return inputs
     }
 
-    private func disable(_ glob: String) async throws {
-        guard currentTracer == "function" else { return }
+    private func disabling(_ glob: String) -> [WorldInput] {
+        guard currentTracer == "function" else { return [] }
         let names = filter(Self.filter)
         let pattern = FtraceGlob(glob)
         if glob == "*" || !names.isEmpty && names.allSatisfy({ pattern.matches($0) }) {
             // An empty filter means all functions, so the tracer goes first.
-            try await writeFile(path: Self.tracer, text: "nop", append: false)
-            try await writeFile(path: Self.filter, text: "", append: false)
-            try await writeFile(path: Self.notrace, text: "", append: false)
-        } else if names.isEmpty {
-            try await writeFile(path: Self.notrace, text: glob, append: true)
-        } else {
-            try await writeFile(path: Self.filter, text: "!" + glob, append: true)
+            return [
+                WorldInput(.write, path: Self.tracer, text: "nop"), WorldInput(.write, path: Self.filter),
+                WorldInput(.write, path: Self.notrace),
+            ]
         }
+        if names.isEmpty { return [WorldInput(.append, path: Self.notrace, text: glob)] }
+        return [WorldInput(.append, path: Self.filter, text: "!" + glob)]
     }
 
     private var currentTracer: String {

@@ -12,12 +12,7 @@ extension SimulationBackend {
     func verdict() async throws -> GetVerdict.Reply {
         flushEvents()
         let verdict = host.withKernel { $0.verdict }
-        let bounds = host.withKernel { kernel in
-            let ablated = kernel.configuration.ablation.names
-            return "fetch model \(kernel.configuration.fetchModel.rawValue), \(kernel.cpuCount) CPUs, "
-                + "\(kernel.turn) turns of the \(self.settings.driver.rawValue) driver from seed \(kernel.configuration.seed)"
-                + (ablated.isEmpty ? "" : ", without \(ablated.joined(separator: ", "))")
-        }
+        let bounds = host.withKernel { self.settings.bounds($0) }
         return GetVerdict.Reply(
             holds: verdict.violation == nil, bounds: bounds,
             invariants: Invariant.allCases.map { invariant in

@@ -1,4 +1,5 @@
 public import Configuration
+public import FindingStore
 internal import Ftrace
 internal import KernelImage
 internal import KernelModel
@@ -11,14 +12,14 @@ internal import X86
 
 /// Makes the simulated machine that the daemon serves.
 public func makeSimulationBackend(
-    settings: ServiceSettings, log: ServiceLog
+    settings: ServiceSettings, log: ServiceLog, store: FindingStore
 ) async throws(ServiceStartError) -> any ServiceBackend {
     let factory = try WorldFactory(settings)
     for name in factory.skipped { log.skipped(name, kernel: settings.kernel) }
     log.loaded(factory.image, kernel: settings.kernel)
     let configuration = try factory.configuration(settings)
     let world = try factory.world(configuration)
-    let backend = SimulationBackend(world: world, factory: factory, settings: settings, log: log)
+    let backend = SimulationBackend(world: world, factory: factory, settings: settings, log: log, store: store)
     await backend.begin()
     return backend
 }
@@ -31,9 +32,15 @@ final class SimulationBackend: ServiceBackend {
     let factory: WorldFactory
     let settings: ServiceSettings
     let log: ServiceLog
+    let store: FindingStore
+    let inputs: KeptInputs
+    /// Pausing and resuming, with their record.
+    private let pausing = TurnQueue()
     private let pump: EventPump
 
-    init(world: World, factory: WorldFactory, settings: ServiceSettings, log: ServiceLog) {
+    init(world: World, factory: WorldFactory, settings: ServiceSettings, log: ServiceLog, store: FindingStore) {
+        self.store = store
+        inputs = KeptInputs(store: store, log: log)
         self.factory = factory
         self.settings = settings
         self.log = log
@@ -43,12 +50,15 @@ final class SimulationBackend: ServiceBackend {
             apply: { KernelFileInput.apply($0, to: &$1) })
         self.host = host
         let origin = RunOrigin(settings) { Self.replayLine($0, host: host, settings: settings) }
-        pump = EventPump(host: host, feed: events, image: image, log: log, origin: origin)
+        pump = EventPump(
+            host: host, feed: events, image: image, log: log, origin: origin,
+            findings: FindingRecorder(store: store, log: log, settings: settings))
     }
 
     func begin() async {
         pump.start()
         try? await host.resume()
+        await restore()
     }
 
     func stop() async {
@@ -70,6 +80,8 @@ final class SimulationBackend: ServiceBackend {
     // MARK: io.patchsim.Machine
 
     func state() async throws -> MachineState {
+        // Whoever learns of a violation finds it stored.
+        if host.withKernel({ $0.verdict.violation != nil }) { flushEvents() }
         let isPaused = await host.isPaused
         return host.withViews { cpus, kernel in
             self.state(kernel, cpus.reduce(into: RetiredCounts()) { $0 += $1.counts }, isPaused: isPaused)
@@ -148,21 +160,40 @@ final class SimulationBackend: ServiceBackend {
     }
 
     func pause() async throws {
-        await host.pause()
+        try await pausing.run {
+            try keep(paused: true)
+            await host.pause()
+        }
     }
 
     func resume() async throws {
+        try await pausing.run {
+            if let violation = host.withKernel({ $0.verdict.violation }) { throw translated(.stopped(violation)) }
+            try keep(paused: false)
+            do throws(SimulationHostError) {
+                try await host.resume()
+            } catch {
+                throw translated(error)
+            }
+        }
+    }
+
+    /// A machine that clients paused is paused again after a restart.
+    private func keep(paused: Bool) throws {
         do {
-            try await host.resume()
+            try store.set(Self.pausedName, paused ? "1" : nil)
         } catch {
-            throw translated(error)
+            throw ServiceFault.NotDurable(reason: error.description)
         }
     }
 
     func step(cpu: Int?, count: Int, back: Bool) async throws -> [StepRecord] {
         do {
             if back {
+                // What is undone may be changes that are stored.
+                try inputs.checkDurable()
                 try await host.stepBack(count: count)
+                await inputs.resynchronize(machine)
                 return []
             }
             let steps = try await host.step(cpu: cpu, count: count, shown: ServiceLimits.stepRecordsMax)
@@ -173,13 +204,14 @@ final class SimulationBackend: ServiceBackend {
                     bytes: Wire.bytes(step.bytes), text: step.text, context: Self.context(step.context),
                     nanoseconds: Int(step.nanoseconds))
             }
-        } catch {
+        } catch let error as SimulationHostError {
             throw translated(error)
         }
     }
 
     func translated(_ error: SimulationHostError) -> any Error {
-        switch error {
+        if case .stopped = error { flushEvents() }
+        return switch error {
         case .notPaused: MachineFault.NotPaused()
         case .noSuchCPU(let cpu): MachineFault.NoSuchCPU(cpu: cpu, cpuCount: settings.cpus)
         case .stopped(let violation): MachineFault.StoppedByViolation(replay: replayLine(violation))

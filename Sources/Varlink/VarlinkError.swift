@@ -66,8 +66,9 @@ extension VarlinkError {
             name: servicePrefix + "InvalidParameter", parameters: Parameters(parameter: parameter, message: message))
     }
 
-    public static func permissionDenied() -> VarlinkError {
-        VarlinkError(name: servicePrefix + "PermissionDenied", parameters: Parameters())
+    /// The message says who may, an addition as in `invalidParameter`.
+    public static func permissionDenied(_ message: String? = nil) -> VarlinkError {
+        VarlinkError(name: servicePrefix + "PermissionDenied", parameters: Parameters(message: message))
     }
 
     public static func expectedMore() -> VarlinkError {
@@ -84,6 +85,7 @@ struct LimitErrors: Sendable {
         var bytesMax: Int?
         var connectionsMax: Int?
         var streamsMax: Int?
+        var uid: Int?
         var message: String?
         var reason: String?
     }
@@ -100,12 +102,16 @@ struct LimitErrors: Sendable {
         VarlinkError(name: prefix + ".ReplyTooLarge", parameters: Limits(bytesMax: bytesMax))
     }
 
-    func tooManyConnections(_ connectionsMax: Int) -> VarlinkError {
-        VarlinkError(name: prefix + ".TooManyConnections", parameters: Limits(connectionsMax: connectionsMax))
+    /// `uid` is that of the user whose own limit it is.
+    func tooManyConnections(_ connectionsMax: Int, uid: UInt32?) -> VarlinkError {
+        VarlinkError(
+            name: prefix + ".TooManyConnections",
+            parameters: Limits(connectionsMax: connectionsMax, uid: uid.map(Int.init)))
     }
 
-    func tooManyStreams(_ streamsMax: Int) -> VarlinkError {
-        VarlinkError(name: prefix + ".TooManyStreams", parameters: Limits(streamsMax: streamsMax))
+    func tooManyStreams(_ streamsMax: Int, uid: UInt32?) -> VarlinkError {
+        VarlinkError(
+            name: prefix + ".TooManyStreams", parameters: Limits(streamsMax: streamsMax, uid: uid.map(Int.init)))
     }
 
     func internalError(_ reason: String) -> VarlinkError {

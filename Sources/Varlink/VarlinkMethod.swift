@@ -1,3 +1,4 @@
+internal import CPlatform
 internal import FoundationEssentials
 
 /// Who is at the other end of a connection.
@@ -7,7 +8,42 @@ public struct VarlinkPeer: Sendable, Hashable {
     public let pid: Int32
     public let uid: UInt32
     public let gid: UInt32
+    /// Supplementary groups; like the other credentials those of the moment when it connected.
+    public let groups: [UInt32]
+
+    public init(connection: Int, pid: Int32, uid: UInt32, gid: UInt32, groups: [UInt32] = []) {
+        self.connection = connection
+        self.pid = pid
+        self.uid = uid
+        self.gid = gid
+        self.groups = groups
+    }
+
+    /// Asks the kernel who connected. Where it doesn't say, the peer is nobody: user and group are the highest numbers,
+    /// which chown(2) and setuid(2) refuse as well.
+    init(connection: Int, descriptor: Int32) {
+        var (pid, uid, gid) = (Int32(0), UInt32.max, UInt32.max)
+        _ = patchsim_peer_credentials(descriptor, &pid, &uid, &gid)
+        self.init(connection: connection, pid: pid, uid: uid, gid: gid, groups: Self.groups(descriptor))
+    }
+
+    private static func groups(_ descriptor: Int32) -> [UInt32] {
+        var capacity = groupsUsualMax
+        while true {
+            let (found, count) = withUnsafeTemporaryAllocation(of: UInt32.self, capacity: capacity) { buffer in
+                let count = Int(patchsim_peer_groups(descriptor, buffer.baseAddress, Int32(capacity)))
+                return (count <= capacity ? Array(buffer.prefix(max(count, 0))) : [], count)
+            }
+            if count <= capacity || count > groupsMax { return found }
+            capacity = count
+        }
+    }
 }
+
+/// Groups for which there is room at the first try.
+private let groupsUsualMax = 32
+/// NGROUPS_MAX.
+private let groupsMax = 65_536
 
 /// A method with its handler.
 public struct VarlinkMethod: Sendable {

@@ -44,7 +44,11 @@ public final class VarlinkServer: Sendable {
     private struct State {
         var connections: [Int: VarlinkConnection] = [:]
         var connectionsMade = 0
-        var streams = 0
+        var served = UserCounts()
+        var streams = UserCounts()
+        /// Connections that were refused and linger, and how many of them each user has.
+        var refused: Set<Int> = []
+        var refusals = UserCounts()
         var stopAccepting: (@Sendable () -> Void)?
         var isStopped = false
     }
@@ -122,35 +126,70 @@ public final class VarlinkServer: Sendable {
     }
 
     private func admit(_ descriptor: Int32) {
-        var (pid, uid, gid) = (Int32(0), UInt32.max, UInt32.max)
-        _ = patchsim_peer_credentials(descriptor, &pid, &uid, &gid)
-        let limit = limits.connectionsMax
-        // A refused connection lingers for a moment, so a few more may exist than are served.
-        let (connection, isOverLimit, isStopped) = state.withLock { state in
+        let number = state.withLock { state in
             state.connectionsMade += 1
-            let peer = VarlinkPeer(connection: state.connectionsMade, pid: pid, uid: uid, gid: gid)
-            let connection = VarlinkConnection(descriptor: descriptor, peer: peer, owner: self)
-            let count = state.connections.count
-            if !state.isStopped, count < 2 * limit { state.connections[peer.connection] = connection }
-            return (connection, count >= limit, state.isStopped || count >= 2 * limit)
+            return state.connectionsMade
         }
-        if isStopped {
-            close(descriptor)
-            return
-        }
-        guard isOverLimit else {
+        let connection = VarlinkConnection(
+            descriptor: descriptor, peer: VarlinkPeer(connection: number, descriptor: descriptor), owner: self)
+        switch state.withLock({ Self.place(connection, &$0, limits, errors) }) {
+        case .served:
             report(.opened(connection.peer))
-            return connection.start()
+            connection.start()
+        case .refused(let refusal):
+            report(.refused(connection.peer, refusal))
+            connection.start(refusal: refusal)
+        case .dropped:
+            close(descriptor)
         }
-        let refusal = errors.tooManyConnections(limit)
-        report(.refused(connection.peer, refusal))
-        connection.start(refusal: refusal)
+    }
+
+    private enum Place {
+        case served
+        /// There is no place; the peer is told.
+        case refused(VarlinkError)
+        /// The server has stopped, or too many are being told already.
+        case dropped
+    }
+
+    private static func place(
+        _ connection: VarlinkConnection, _ state: inout State, _ limits: VarlinkLimits, _ errors: LimitErrors
+    ) -> Place {
+        guard !state.isStopped else { return .dropped }
+        let (number, uid) = (connection.peer.connection, connection.peer.uid)
+        let isLimited = !limits.usersWithoutLimits.contains(uid)
+        let reserved = isLimited ? min(limits.connectionsReservedMax, limits.connectionsMax / 4) : 0
+        let refusal: VarlinkError
+        switch state.served.enter(
+            uid, max: limits.connectionsMax - reserved, perUserMax: isLimited ? limits.connectionsPerUserMax : nil)
+        {
+        case .entered:
+            state.connections[number] = connection
+            return .served
+        case .userIsFull: refusal = errors.tooManyConnections(limits.connectionsPerUserMax, uid: uid)
+        case .full: refusal = errors.tooManyConnections(limits.connectionsMax - reserved, uid: nil)
+        }
+        guard
+            case .entered = state.refusals.enter(
+                uid, max: limits.refusedConnectionsMax, perUserMax: limits.refusedConnectionsPerUserMax)
+        else { return .dropped }
+        state.connections[number] = connection
+        state.refused.insert(number)
+        return .refused(refusal)
     }
 }
 
 extension VarlinkServer: ConnectionOwner {
     func connectionClosed(_ connection: VarlinkConnection) {
-        state.withLock { _ = $0.connections.removeValue(forKey: connection.peer.connection) }
+        let peer = connection.peer
+        state.withLock { state in
+            guard state.connections.removeValue(forKey: peer.connection) != nil else { return }
+            if state.refused.remove(peer.connection) != nil {
+                state.refusals.leave(peer.uid)
+            } else {
+                state.served.leave(peer.uid)
+            }
+        }
         report(.closed(connection.peer))
     }
 
@@ -170,12 +209,12 @@ extension VarlinkServer: ConnectionOwner {
             return .fatal(errors.malformedCall("\(error)"))
         }
         let streaming = Guarded(false)
-        defer { if streaming.withLock({ $0 }) { state.withLock { $0.streams -= 1 } } }
+        defer { if streaming.withLock({ $0 }) { state.withLock { $0.streams.leave(connection.peer.uid) } } }
         let context = CallContext(
             frame: frame, peer: connection.peer, wantsMore: head.more && !head.oneway, isOneway: head.oneway,
             replyBytesMax: limits.replyBytesMax, errors: errors,
             send: { bytes in
-                try self.enterStream(streaming)
+                try self.enterStream(streaming, connection.peer.uid)
                 try await connection.send(bytes)
             })
         let result = await run(head, context)
@@ -204,15 +243,17 @@ extension VarlinkServer: ConnectionOwner {
     }
 
     /// Counts a call as a stream at its first reply.
-    private func enterStream(_ streaming: Guarded<Bool>) throws {
+    private func enterStream(_ streaming: Guarded<Bool>, _ uid: UInt32) throws {
         guard !streaming.withLock({ $0 }) else { return }
-        let limit = limits.streamsMax
-        let isAdmitted = state.withLock { state in
-            guard state.streams < limit else { return false }
-            state.streams += 1
-            return true
+        let limits = limits
+        let isLimited = !limits.usersWithoutLimits.contains(uid)
+        let entry = state.withLock {
+            $0.streams.enter(uid, max: limits.streamsMax, perUserMax: isLimited ? limits.streamsPerUserMax : nil)
         }
-        guard isAdmitted else { throw errors.tooManyStreams(limit) }
-        streaming.withLock { $0 = true }
+        switch entry {
+        case .entered: streaming.withLock { $0 = true }
+        case .userIsFull: throw errors.tooManyStreams(limits.streamsPerUserMax, uid: uid)
+        case .full: throw errors.tooManyStreams(limits.streamsMax, uid: nil)
+        }
     }
 }

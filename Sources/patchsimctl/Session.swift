@@ -123,7 +123,17 @@ final class Session {
         }
     }
 
-    private func printJSON(_ reply: some Encodable) throws {
+    /// Calls with `more`, and hands each reply to `body`.
+    func each<Method: InterfaceMethod>(
+        _ method: Method.Type, _ parameters: Method.Parameters, _ body: (Method.Reply) throws -> Void
+    ) throws {
+        try client.stream(Method.name, parameters, reply: Method.Reply.self) { reply in
+            try body(reply)
+            return true
+        }
+    }
+
+    func printJSON(_ reply: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         Output.write(String(decoding: try encoder.encode(reply), as: UTF8.self) + "\n")
@@ -185,6 +195,7 @@ struct Complaint: Error {
         guard let parameters = error.parameters(as: StandardParameters.self) else { return error.name }
         let about = parameters.parameter ?? parameters.method ?? parameters.interface
         switch (word, about) {
+        case ("PermissionDenied", _): return parameters.message ?? "you may not do this"
         case ("InvalidParameter", let parameter?):
             return parameter + (parameters.message.map { ": \($0)" } ?? " has no valid value")
         case (_, let about?): return "\(word): \(about)"

@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Dispatch
+internal import FindingStore
 internal import Glibc
 internal import Locking
 internal import Logging
@@ -53,18 +54,22 @@ struct DaemonRun {
             _exit(EXIT_SUCCESS)
         }
         let backend: any ServiceBackend
+        let store: FindingStore
         do {
             let start = LongStart(manager, status: "Loading kernel \(settings.kernel)")
             defer { start.end() }
-            backend = try await makeSimulationBackend(settings: settings, log: log)
+            let isUsers = socketPath == nil && socket.path != nil && geteuid() != 0
+            store = try openStore(settings.stateDirectory, log, isOnUsersSocket: isUsers)
+            backend = try await makeSimulationBackend(settings: settings, log: log, store: store)
         } catch {
             if let path = socket.path { unlink(path) }
             throw error
         }
         signals.startIsOver()
         let service = Service(
-            backend: backend, log: log, startedAt: time(nil), limits: VarlinkLimits(settings.limits),
-            manager: manager)
+            backend: backend, store: store, log: log, startedAt: time(nil),
+            access: AccessRules(group: settings.access.group), limits: VarlinkLimits(settings.limits),
+            heavyCallsPerUserMax: settings.limits.callsPerUser, manager: manager)
         service.start(on: socket)
         let place = socket.path ?? "the socket that was passed"
         log.write(
@@ -97,6 +102,22 @@ struct DaemonRun {
         let log = ServiceLog(Logger(label: ServiceLog.identifier), kernel: Logger(label: ServiceLog.kernelIdentifier))
         if isMissing { log.journalMissing() }
         return (log, writer)
+    }
+
+    private func openStore(
+        _ place: StateDirectory, _ log: ServiceLog, isOnUsersSocket: Bool
+    ) throws(ServiceStartError) -> FindingStore {
+        var environment: [String: String] = [:]
+        for name in ["STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"] {
+            environment[name] = getenv(name).map { String(cString: $0) }
+        }
+        let directory = place.path(environment: environment, isOnUsersSocket: isOnUsersSocket)
+        if directory == nil { log.nothingIsKept() }
+        do {
+            return try FindingStore(directory: directory) { log.store($0) }
+        } catch {
+            throw ServiceStartError(.unavailable, error.description)
+        }
     }
 
     private func listeningSocket() throws(ServiceStartError) -> ListeningSocket {

@@ -203,9 +203,15 @@ import Testing
     @Test("State is kept where the manager says, where the file says, or not at all")
     func stateDirectory() {
         let variables = ["STATE_DIRECTORY": "/var/lib/patchsim:/var/lib/other"]
-        #expect(StateDirectory.automatic.path(environment: variables) == "/var/lib/patchsim")
-        #expect(StateDirectory.automatic.path(environment: [:]) == nil)
-        #expect(StateDirectory.none.path(environment: variables) == nil)
-        #expect(StateDirectory.path("/a").path(environment: variables) == "/a")
+        #expect(StateDirectory.automatic.path(environment: variables, isOnUsersSocket: false) == "/var/lib/patchsim")
+        #expect(StateDirectory.automatic.path(environment: [:], isOnUsersSocket: false) == nil)
+        let own = ["XDG_STATE_HOME": "/h/state", "HOME": "/h"]
+        #expect(StateDirectory.automatic.path(environment: own, isOnUsersSocket: true) == "/h/state/patchsim")
+        #expect(StateDirectory.automatic.path(environment: own, isOnUsersSocket: false) == nil)
+        #expect(
+            StateDirectory.automatic.path(environment: ["HOME": "/h"], isOnUsersSocket: true)
+                == "/h/.local/state/patchsim")
+        #expect(StateDirectory.none.path(environment: variables, isOnUsersSocket: false) == nil)
+        #expect(StateDirectory.path("/a").path(environment: variables, isOnUsersSocket: false) == "/a")
     }
 }

@@ -1,3 +1,4 @@
+import FindingStore
 import Logging
 import PatchsimInterface
 import Systemd
@@ -8,7 +9,7 @@ import Varlink
 
 /// The descriptions in docs/varlink, the texts in the binary, the handlers and the Swift types say the same.
 @Suite struct InterfaceTests {
-    private static let names = ["Events", "Files", "Ftrace", "Invariants", "Machine", "Service", "Text"]
+    private static let names = ["Events", "Files", "Findings", "Ftrace", "Invariants", "Machine", "Service", "Text"]
 
     @Test func theEmbeddedTextsAreTheFiles() {
         #expect(EmbeddedTexts.interfaces.keys.sorted() == Self.names.map { "io.patchsim.\($0)" })
@@ -17,12 +18,15 @@ import Varlink
         }
     }
 
-    private var interfaces: [VarlinkInterface] {
+    private let interfaces: [VarlinkInterface]
+
+    init() throws {
         let backend = ScriptedBackend()
-        let performer = ServicePerformer(backend: backend, version: "1", startedAt: 0)
+        let findings = FindingsPerformer(store: try FindingStore(directory: nil))
+        let performer = ServicePerformer(backend: backend, findings: findings, version: "1", startedAt: 0)
         let status = StatusLine(.absent) { try await backend.state() }
         let log = ServiceLog(Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-        return ServiceInterfaces(performer: performer, log: log, status: status).all()
+        interfaces = ServiceInterfaces(performer: performer, log: log, status: status).all()
     }
 
     @Test func everyDescribedMethodHasAHandlerOfTheDescribedTypes() throws {

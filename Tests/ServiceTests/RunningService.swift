@@ -1,3 +1,4 @@
+import FindingStore
 import Glibc
 import Logging
 import PatchsimInterface
@@ -8,14 +9,21 @@ import Varlink
 /// A service with a scripted backend on a socket of its own, in this process.
 final class RunningService {
     let backend = ScriptedBackend()
+    /// In memory.
+    let store: FindingStore
     let service: Service
     let path: String
 
-    init(manager: ServiceManager = .absent) throws {
+    init(
+        manager: ServiceManager = .absent, access: AccessRules = AccessRules(), limits: VarlinkLimits = VarlinkLimits()
+    ) throws {
         path = "/tmp/patchsim-service-\(getpid())-\(UInt64.random(in: 0 ... .max))"
         var logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         logger.logLevel = .critical
-        service = Service(backend: backend, log: ServiceLog(logger), startedAt: 1_700_000_000, manager: manager)
+        store = try FindingStore(directory: nil)
+        service = Service(
+            backend: backend, store: store, log: ServiceLog(logger), startedAt: 1_700_000_000, access: access,
+            limits: limits, manager: manager)
         service.start(on: try ListeningSocket(path: path))
     }
 

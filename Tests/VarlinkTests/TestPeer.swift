@@ -25,6 +25,8 @@ final class TestService: Sendable {
         method Slow(milliseconds: int) -> ()
         method Fail(how: string) -> ()
         method Nowhere() -> ()
+        # Who calls.
+        method Who() -> (uid: int, gid: int, groups: []int)
         error Mine (reason: string)
         """
 
@@ -53,6 +55,11 @@ final class TestService: Sendable {
     struct SlowParameters: Codable { var milliseconds: Int }
     struct FailParameters: Codable { var how: String }
     struct Empty: Codable {}
+    struct WhoReply: Encodable {
+        var gid: Int
+        var groups: [Int]
+        var uid: Int
+    }
     struct Reason: Codable { var reason: String }
     struct NoVarlinkError: Error {}
 
@@ -93,6 +100,10 @@ final class TestService: Sendable {
                 case "denied": throw VarlinkError.permissionDenied()
                 default: throw NoVarlinkError()
                 }
+            },
+            VarlinkMethod("org.example.test.Who", parameters: Empty.self, reply: WhoReply.self) { _, replies in
+                let peer = replies.peer
+                return WhoReply(gid: Int(peer.gid), groups: peer.groups.map(Int.init), uid: Int(peer.uid))
             },
         ]
         let interface = try VarlinkInterface(text: Self.description, methods: methods)
@@ -205,6 +216,8 @@ struct Answer: Decodable {
                 value = text
             } else if let number = try? container.decode(Int.self) {
                 value = number
+            } else if let numbers = try? container.decode([Int].self) {
+                value = numbers
             } else {
                 value = try container.decode([String].self)
             }

@@ -11,6 +11,10 @@ int patchsim_accept(int listening_descriptor);
 /// Peer credentials of a Unix socket. Returns 0, or -errno.
 int patchsim_peer_credentials(int descriptor, int32_t *pid, uint32_t *uid, uint32_t *gid);
 
+/// Supplementary groups of a Unix socket's peer, as they were when it connected. Writes at most `count_max` of them and
+/// returns how many there are, or -errno.
+int patchsim_peer_groups(int descriptor, uint32_t *groups, int count_max);
+
 /// Starts a program that is socket-activated: `listening_descriptor` becomes its descriptor 3, LISTEN_FDS is 1 and
 /// LISTEN_PID its own process id, which is why posix_spawn() does not do. It gets SIGTERM when the calling thread ends.
 /// `environment` must hold an entry that starts with "LISTEN_PID=" and has room for ten digits after it.

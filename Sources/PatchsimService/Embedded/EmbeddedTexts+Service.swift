@@ -33,12 +33,27 @@ extension EmbeddedTexts {
 
         # All connections are taken. The connection is closed after this.
         error TooManyConnections (
-          connectionsMax: int
+          connectionsMax: int,
+          # The user whose own limit it is; absent when it is that of all users together.
+          uid: ?int
         )
 
         # All streams (calls with "more" that have not ended) are taken.
         error TooManyStreams (
-          streamsMax: int
+          streamsMax: int,
+          uid: ?int
+        )
+
+        # Too many heavy calls (replays, steps back, more than 1000 steps, listings, reading files) run at once.
+        error TooManyCalls (
+          callsMax: int,
+          uid: ?int
+        )
+
+        # The change was not made, because it could not be made to survive a restart: the disk is full, or the state directory can't be
+        # written. It is tried again with each change.
+        error NotDurable (
+          reason: string
         )
 
         # Something failed inside of the daemon; its journal says more.

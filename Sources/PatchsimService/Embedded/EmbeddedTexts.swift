@@ -6,6 +6,7 @@ public enum EmbeddedTexts {
     public static let interfaces: [String: String] = [
         "io.patchsim.Events": describedEvents,
         "io.patchsim.Files": describedFiles,
+        "io.patchsim.Findings": describedFindings,
         "io.patchsim.Ftrace": describedFtrace,
         "io.patchsim.Invariants": describedInvariants,
         "io.patchsim.Machine": describedMachine,
