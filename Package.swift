@@ -83,7 +83,7 @@ let package = Package(
         door(
             "patchsimctl",
             [
-                "Varlink", "Systemd", "PatchsimInterface", "ScratchExecution", "X86",
+                "Varlink", "Systemd", "PatchsimInterface", "ScratchExecution", "MachineModel", "X86",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests, a target per room; HouseTests reads the sources, ServiceTests runs the built doors.

@@ -1,3 +1,4 @@
+internal import MachineModel
 internal import ArgumentParser
 internal import Glibc
 internal import ScratchExecution
