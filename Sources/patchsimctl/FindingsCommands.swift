@@ -36,7 +36,7 @@ struct FindingsList: ParsableCommand {
                 left -= reply.findings.count
                 before = reply.findings.last?.id
                 if reply.findings.count < page || left <= 0 {
-                    if !options.json { Output.write(table.text + storeText(reply.store)) }
+                    if !options.json { Output.write((table.isEmpty ? "" : table.text) + storeText(reply.store)) }
                     return
                 }
             }

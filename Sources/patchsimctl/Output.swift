@@ -45,6 +45,8 @@ struct TextTable {
 
     private let alignments: [Alignment]
     private var rows: [[String]]
+    /// Nothing was added yet.
+    private(set) var isEmpty = true
 
     init(_ columns: [(String, Alignment)]) {
         alignments = columns.map(\.1)
@@ -54,6 +56,7 @@ struct TextTable {
     mutating func add(_ cells: [String]) {
         precondition(cells.count == alignments.count, "a row has a cell in each column")
         rows.append(cells.map(visible))
+        isEmpty = false
     }
 
     var text: String {
