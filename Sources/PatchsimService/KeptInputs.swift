@@ -168,7 +168,8 @@ final class KeptInputs: Sendable {
         var failed = 0
         /// Directories whose filters could not be restored.
         var unfiltered: Set<String> = []
-        for row in rows {
+        // Tracers last: a filter that comes after its tracer would have all sites rewritten first.
+        for row in rows.filter({ !KeptPath($0.path).isTracer }) + rows.filter({ KeptPath($0.path).isTracer }) {
             guard let action = WorldInput.Action(rawValue: row.action) else { continue }
             let path = KeptPath(row.path)
             // With an empty filter, the tracer would trace everything.

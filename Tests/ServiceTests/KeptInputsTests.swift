@@ -64,6 +64,13 @@ private final class InputMachine: Sendable {
         #expect(try await restored() == inputs)
     }
 
+    @Test("Filters are restored before tracers, whatever came first")
+    func tracersLast() async throws {
+        try await perform(WorldInput(.write, path: Self.tracer, text: "function"))
+        try await perform(WorldInput(.write, path: Self.filter, text: "vfs_*"))
+        #expect(try await restored().map(\.text) == ["vfs_*", "function"])
+    }
+
     @Test("A file that is written anew needs none of its earlier writes, however its path is written")
     func superseded() async throws {
         try await perform(WorldInput(.write, path: Self.filter, text: "a"))
@@ -134,7 +141,7 @@ private final class InputMachine: Sendable {
         other.failing.withLock { _ = $0.insert(Self.filter) }
         await KeptInputs(store: store, log: log).restore(other.machine)
         #expect(other.done.withLock { $0.map(\.text) } == ["0"])
-        #expect(try await restored().map(\.text) == ["a", "function", "0"])
+        #expect(try await restored().map(\.text) == ["a", "0", "function"])
     }
 
     @Test("Emptying the trace is of the moment and not done again")
