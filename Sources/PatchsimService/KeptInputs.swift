@@ -24,6 +24,8 @@ final class KeptInputs: Sendable {
         /// What is stored and needed no more; it goes with the next commit. Doing it again would do no harm.
         var needless: [Int] = []
         var generation = 0
+        /// The machine went back in time while a change was being made.
+        var isBehind = false
     }
 
     private let store: FindingStore
@@ -42,6 +44,7 @@ final class KeptInputs: Sendable {
     /// the first is done. Throws NotDurable, with nothing done, where that can't be.
     func perform(_ machine: Machine, _ plan: () throws -> [WorldInput]) async throws {
         try await turns.run {
+            defer { catchUp(machine) }
             try await restoreWhatCameLate(machine)
             let inputs = try plan()
             let rows = try commit(inputs)
@@ -59,15 +62,25 @@ final class KeptInputs: Sendable {
         }
     }
 
-    /// After the machine went back in time: what is stored becomes what leads to where it is.
-    func resynchronize(_ machine: Machine) async {
-        await turns.run { keepListing(of: nil, machine) }
+    /// After the machine went back in time: what is stored becomes what leads to where it is. A change that is being made,
+    /// and may wait for the machine to run, does it at its end.
+    func resynchronize(_ machine: Machine) {
+        state.withLock { $0.isBehind = true }
+        turns.runIfFree { catchUp(machine) }
     }
 
-    /// Throws NotDurable if a change could not be stored now.
+    private func catchUp(_ machine: Machine) {
+        let isBehind = state.withLock { state in
+            defer { state.isBehind = false }
+            return state.isBehind
+        }
+        if isBehind { keepListing(of: nil, machine) }
+    }
+
+    /// Throws NotDurable where the state directory can't be used.
     func checkDurable() throws {
         do {
-            _ = try store.commit(adding: [])
+            try store.tryOpening()
         } catch {
             throw ServiceFault.NotDurable(reason: error.description)
         }

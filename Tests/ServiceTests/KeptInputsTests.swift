@@ -160,6 +160,24 @@ private final class InputMachine: Sendable {
         #expect(try await restored().map(\.text) == ["all"])
     }
 
+    @Test("After a step back what is stored is what the machine is, also where a change was under way")
+    func steppedBack() async throws {
+        try await perform(WorldInput(.write, path: Self.filter, text: "a"))
+        machine.listing.withLock { $0 = [WorldInput(.write, path: Self.filter, text: "before")] }
+        kept.resynchronize(machine.machine)
+        #expect(try await restored().map(\.text) == ["before"])
+        let (kept, listing) = (kept, machine.listing)
+        let whole = machine.machine
+        let stepping = KeptInputs.Machine(
+            apply: { input in
+                listing.withLock { $0 = [WorldInput(.write, path: Self.filter, text: "earlier still")] }
+                kept.resynchronize(whole)
+                try await whole.apply(input)
+            }, listing: whole.listing)
+        try await kept.perform(stepping) { [WorldInput(.append, path: Self.filter, text: "b")] }
+        #expect(try await restored().map(\.text) == ["earlier still"])
+    }
+
     @Test("Changes of many clients are done in the order in which they are stored")
     func concurrent() async throws {
         let (kept, machine) = (kept, machine)
