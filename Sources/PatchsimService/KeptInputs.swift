@@ -21,7 +21,7 @@ final class KeptInputs: Sendable {
     private struct State {
         /// What is stored and needed, in order.
         var rows: [StoredInput] = []
-        /// What is stored and needed no more; it goes with the next commit. Doing it again would do no harm.
+        /// What is stored and needed no more.
         var needless: [Int] = []
         var generation = 0
         /// The machine went back in time while a change was being made.
@@ -58,6 +58,7 @@ final class KeptInputs: Sendable {
                 }
                 if let row = rows[index] { state.withLock { Self.note(row, input, &$0) } }
             }
+            forget([])
             if state.withLock({ $0.rows.count }) > Self.inputsMax { keepListing(of: nil, machine) }
         }
     }
@@ -100,14 +101,14 @@ final class KeptInputs: Sendable {
         return inputs.map { KeptPath($0.path).isMomentary ? nil : stored.removeFirst() }
     }
 
-    /// Inputs that were not done, or that had no effect: at a restart they would have none either, so they are removed now
-    /// if that is possible, and later if not.
+    /// Removes inputs that were not done or had no effect, and those that later ones made needless: now if that is possible,
+    /// with the next commit if not. Doing them again would lead to the same state by a longer way.
     private func forget(_ rows: [StoredInput]) {
         let ids = state.withLock { state in
             state.needless += rows.map(\.id)
             return state.needless
         }
-        guard (try? store.commit(adding: [], removing: ids)) != nil else { return }
+        guard !ids.isEmpty, (try? store.commit(adding: [], removing: ids)) != nil else { return }
         state.withLock { $0.needless.removeAll { ids.contains($0) } }
     }
 
