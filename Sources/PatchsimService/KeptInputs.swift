@@ -21,9 +21,11 @@ final class KeptInputs: Sendable {
     private struct State {
         /// What is stored and needed, in order.
         var rows: [StoredInput] = []
-        /// What is stored and needed no more; it goes with the next commit. Doing it again would do no harm.
+        /// What is stored and needed no more.
         var needless: [Int] = []
         var generation = 0
+        /// The machine went back in time while a change was being made.
+        var isBehind = false
     }
 
     private let store: FindingStore
@@ -42,6 +44,7 @@ final class KeptInputs: Sendable {
     /// the first is done. Throws NotDurable, with nothing done, where that can't be.
     func perform(_ machine: Machine, _ plan: () throws -> [WorldInput]) async throws {
         try await turns.run {
+            defer { catchUp(machine) }
             try await restoreWhatCameLate(machine)
             let inputs = try plan()
             let rows = try commit(inputs)
@@ -55,19 +58,30 @@ final class KeptInputs: Sendable {
                 }
                 if let row = rows[index] { state.withLock { Self.note(row, input, &$0) } }
             }
+            forget([])
             if state.withLock({ $0.rows.count }) > Self.inputsMax { keepListing(of: nil, machine) }
         }
     }
 
-    /// After the machine went back in time: what is stored becomes what leads to where it is.
-    func resynchronize(_ machine: Machine) async {
-        await turns.run { keepListing(of: nil, machine) }
+    /// After the machine went back in time: what is stored becomes what leads to where it is. A change that is being made,
+    /// and may wait for the machine to run, does it at its end.
+    func resynchronize(_ machine: Machine) {
+        state.withLock { $0.isBehind = true }
+        turns.runIfFree { catchUp(machine) }
     }
 
-    /// Throws NotDurable if a change could not be stored now.
+    private func catchUp(_ machine: Machine) {
+        let isBehind = state.withLock { state in
+            defer { state.isBehind = false }
+            return state.isBehind
+        }
+        if isBehind { keepListing(of: nil, machine) }
+    }
+
+    /// Throws NotDurable where the state directory can't be used.
     func checkDurable() throws {
         do {
-            _ = try store.commit(adding: [])
+            try store.tryOpening()
         } catch {
             throw ServiceFault.NotDurable(reason: error.description)
         }
@@ -87,14 +101,14 @@ final class KeptInputs: Sendable {
         return inputs.map { KeptPath($0.path).isMomentary ? nil : stored.removeFirst() }
     }
 
-    /// Inputs that were not done, or that had no effect: at a restart they would have none either, so they are removed now
-    /// if that is possible, and later if not.
+    /// Removes inputs that were not done or had no effect, and those that later ones made needless: now if that is possible,
+    /// with the next commit if not. Doing them again would lead to the same state by a longer way.
     private func forget(_ rows: [StoredInput]) {
         let ids = state.withLock { state in
             state.needless += rows.map(\.id)
             return state.needless
         }
-        guard (try? store.commit(adding: [], removing: ids)) != nil else { return }
+        guard !ids.isEmpty, (try? store.commit(adding: [], removing: ids)) != nil else { return }
         state.withLock { $0.needless.removeAll { ids.contains($0) } }
     }
 
@@ -168,7 +182,8 @@ final class KeptInputs: Sendable {
         var failed = 0
         /// Directories whose filters could not be restored.
         var unfiltered: Set<String> = []
-        for row in rows {
+        // Tracers last: a filter that comes after its tracer would have all sites rewritten first.
+        for row in rows.filter({ !KeptPath($0.path).isTracer }) + rows.filter({ KeptPath($0.path).isTracer }) {
             guard let action = WorldInput.Action(rawValue: row.action) else { continue }
             let path = KeptPath(row.path)
             // With an empty filter, the tracer would trace everything.

@@ -193,7 +193,7 @@ final class SimulationBackend: ServiceBackend {
                 // What is undone may be changes that are stored.
                 try inputs.checkDurable()
                 try await host.stepBack(count: count)
-                await inputs.resynchronize(machine)
+                inputs.resynchronize(machine)
                 return []
             }
             let steps = try await host.step(cpu: cpu, count: count, shown: ServiceLimits.stepRecordsMax)

@@ -18,6 +18,17 @@ final class TurnQueue: Sendable {
         return try await body()
     }
 
+    /// Runs `body` if nobody else is in.
+    func runIfFree(_ body: () -> Void) {
+        let isFree = state.withLock { state in
+            defer { state.isTaken = true }
+            return !state.isTaken
+        }
+        guard isFree else { return }
+        defer { leave() }
+        body()
+    }
+
     private func enter() async {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             let isFree = state.withLock { state in

@@ -71,6 +71,7 @@ struct DaemonRun {
             access: AccessRules(group: settings.access.group), limits: VarlinkLimits(settings.limits),
             heavyCallsPerUserMax: settings.limits.callsPerUser, manager: manager)
         service.start(on: socket)
+        if store.path == nil { log.nothingIsKept() }
         let place = socket.path ?? "the socket that was passed"
         log.write(
             .notice, .started,
@@ -112,7 +113,6 @@ struct DaemonRun {
             environment[name] = getenv(name).map { String(cString: $0) }
         }
         let directory = place.path(environment: environment, isOnUsersSocket: isOnUsersSocket)
-        if directory == nil { log.nothingIsKept() }
         do {
             return try FindingStore(directory: directory) { log.store($0) }
         } catch {

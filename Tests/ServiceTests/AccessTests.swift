@@ -125,6 +125,31 @@ private func call(
         let denial = errors.split(separator: "\n").first { $0.contains("Denied: pause: uid 4242 (pid ") }
         #expect(denial?.hasPrefix("<4>") == true && denial?.contains("python3") == true, "\(errors)")
     }
+
+    @Test("The daemon opens no path that a client names: a FIFO, which would block whoever opens it, blocks nobody")
+    func namedPaths() throws {
+        let name = "/tmp/patchsim-named-\(getpid())-\(UInt64.random(in: 0 ... .max))"
+        let (path, fifo) = (name + ".sock", name + ".fifo")
+        try #require(mkfifo(fifo, 0o600) == 0)
+        defer { unlink(fifo) }
+        let daemon = try StartedProgram(["patchsimd", "--socket", path, "--cpus", "1"])
+        try #require(eventually { (try? VarlinkClient(path: path)) != nil })
+        let client = try VarlinkClient(path: path)
+        let line =
+            "patchsim1 kernel=\(fifo) cpus=1 tasks=1 seed=1 speed=1000 irq=1 nmi=1 fetch=chunk16 ablate= workload=\(fifo) turns=1"
+        #expect(try client.refusal(ReplayLine.self, .init(line: line))?.name == InvariantsFault.BadReplayLine.name)
+        let other = line.replacing("workload=\(fifo)", with: "workload=0")
+        let refusal = try client.refusal(ReplayLine.self, .init(line: other))
+        #expect(refusal?.parameters(as: InvariantsFault.BadReplayLine.self)?.reason.contains("about kernel") == true)
+        for path in [fifo, "/sys/kernel/tracing/../../../.." + fifo, "//" + fifo] {
+            #expect(try client.refusal(ReadFile.self, .init(path: path))?.name == FilesFault.name)
+            #expect(try client.refusal(ListFiles.self, .init(path: path))?.name == FilesFault.name)
+            #expect(try client.refusal(WriteFile.self, .init(path: path, text: "x"))?.name == FilesFault.name)
+            #expect(try client.refusal(MakeDirectory.self, .init(path: path + "d"))?.name == FilesFault.name)
+        }
+        kill(daemon.pid, SIGTERM)
+        #expect(daemon.end().status == 0)
+    }
 }
 
 @Suite struct HeavyCallTests {

@@ -64,6 +64,13 @@ private final class InputMachine: Sendable {
         #expect(try await restored() == inputs)
     }
 
+    @Test("Filters are restored before tracers, whatever came first")
+    func tracersLast() async throws {
+        try await perform(WorldInput(.write, path: Self.tracer, text: "function"))
+        try await perform(WorldInput(.write, path: Self.filter, text: "vfs_*"))
+        #expect(try await restored().map(\.text) == ["vfs_*", "function"])
+    }
+
     @Test("A file that is written anew needs none of its earlier writes, however its path is written")
     func superseded() async throws {
         try await perform(WorldInput(.write, path: Self.filter, text: "a"))
@@ -134,7 +141,7 @@ private final class InputMachine: Sendable {
         other.failing.withLock { _ = $0.insert(Self.filter) }
         await KeptInputs(store: store, log: log).restore(other.machine)
         #expect(other.done.withLock { $0.map(\.text) } == ["0"])
-        #expect(try await restored().map(\.text) == ["a", "function", "0"])
+        #expect(try await restored().map(\.text) == ["a", "0", "function"])
     }
 
     @Test("Emptying the trace is of the moment and not done again")
@@ -151,6 +158,24 @@ private final class InputMachine: Sendable {
             try await perform(WorldInput(.append, path: Self.filter, text: "f\(number)"))
         }
         #expect(try await restored().map(\.text) == ["all"])
+    }
+
+    @Test("After a step back what is stored is what the machine is, also where a change was under way")
+    func steppedBack() async throws {
+        try await perform(WorldInput(.write, path: Self.filter, text: "a"))
+        machine.listing.withLock { $0 = [WorldInput(.write, path: Self.filter, text: "before")] }
+        kept.resynchronize(machine.machine)
+        #expect(try await restored().map(\.text) == ["before"])
+        let (kept, listing) = (kept, machine.listing)
+        let whole = machine.machine
+        let stepping = KeptInputs.Machine(
+            apply: { input in
+                listing.withLock { $0 = [WorldInput(.write, path: Self.filter, text: "earlier still")] }
+                kept.resynchronize(whole)
+                try await whole.apply(input)
+            }, listing: whole.listing)
+        try await kept.perform(stepping) { [WorldInput(.append, path: Self.filter, text: "b")] }
+        #expect(try await restored().map(\.text) == ["earlier still"])
     }
 
     @Test("Changes of many clients are done in the order in which they are stored")
