@@ -42,6 +42,8 @@ final class StateDirectory: Sendable {
     }
 
     deinit {
+        // Closing alone would leave it locked for as long as a child that is just being started has the descriptor.
+        _ = flock(lock, LOCK_UN)
         close(lock)
     }
 
