@@ -21,6 +21,20 @@ public struct ScratchResult: Sendable {
         ScratchRegister.shown(mode).firstIndex(of: register).map { registers[$0] }
     }
 
+    /// `memory` without the machine's types.
+    public var changes: [(address: VirtualAddress, bytes: [UInt8])] {
+        memory.map { ($0.address, $0.bytes) }
+    }
+
+    /// `exception 14, error code 0x2, address 0x20000`; nil where none ended the run.
+    public var exceptionText: String? {
+        guard let exception else { return nil }
+        var text = "exception \(exception.vector)"
+        if let code = exception.errorCode { text += ", error code 0x\(String(code, radix: 16))" }
+        if let address = exception.address { text += ", address 0x\(String(address.rawValue, radix: 16))" }
+        return text
+    }
+
     /// Appends the answer's line, its end included.
     public func appendJSON(to text: inout [UInt8]) {
         text.append("{\"registers\":{")

@@ -176,17 +176,12 @@ struct ExecCommand: ParsableCommand {
             }
             text += "\n"
         }
-        for change in result.memory {
+        for change in result.changes {
             text += "memory \(hex(change.address.rawValue, digits)):"
             text += change.bytes.prefix(64).map { " " + hex(UInt64($0), 2) }.joined()
             text += change.bytes.count > 64 ? " ... (\(change.bytes.count) bytes)\n" : "\n"
         }
-        if let exception = result.exception {
-            text += "exception \(exception.vector)"
-            if let code = exception.errorCode { text += ", error code 0x\(String(code, radix: 16))" }
-            if let address = exception.address { text += ", address 0x\(String(address.rawValue, radix: 16))" }
-            text += "\n"
-        }
+        if let exception = result.exceptionText { text += exception + "\n" }
         text += "\(result.steps) instructions\(result.isHalted ? ", halted" : "")\n"
         if !result.inexact.isEmpty { text += "not exact: \(result.inexact.joined(separator: " "))\n" }
         return text

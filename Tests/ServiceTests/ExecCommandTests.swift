@@ -23,7 +23,7 @@ struct ExecCommandTests {
         for line in lines {
             if line.hasPrefix(".Bd") || line.hasPrefix(".Ed") {
                 isInside = false
-            } else if line.hasPrefix("$ patchsimctl exec") {
+            } else if line.hasPrefix("$ ") {
                 examples.append((String(line.dropFirst(2)).replacing("\\e", with: "\\"), ""))
                 isInside = true
             } else if isInside, !examples.isEmpty {
