@@ -130,7 +130,7 @@ final class StartedProgram {
 
 /// Whether it becomes true within some seconds.
 func eventually(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<1000 {
+    for _ in 0..<6000 {
         if condition() { return true }
         usleep(10_000)
     }
