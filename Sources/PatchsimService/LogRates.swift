@@ -15,8 +15,8 @@ extension MessageID {
     /// Nil for what no client can cause again and again.
     var rate: LogRate? {
         switch self {
-        case .refused, .connectionRefused, .acceptFailed, .failed: .complaints
-        case .tracerChanged, .machineChanged, .textUpdated: .changes
+        case .refused, .accessDenied, .connectionRefused, .acceptFailed, .failed: .complaints
+        case .tracerChanged, .machineChanged, .findingsDeleted, .textUpdated: .changes
         default: nil
         }
     }

@@ -22,7 +22,8 @@ public struct ServiceLog: Sendable {
         self.kernel = kernel
     }
 
-    /// An entry of a kind, unless there were too many of it. `fields` holds at least those of `MessageID.fields`; `client` is who caused it.
+    /// An entry of a kind, unless there were too many of it. `fields` holds at least those of `MessageID.fields`; `client` is
+    /// who caused it.
     public func write(
         _ level: Logger.Level, _ id: MessageID, _ message: String, fields: [LogField: String] = [:],
         client: VarlinkPeer? = nil, file: String = #fileID, function: String = #function, line: UInt = #line
