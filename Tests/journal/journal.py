@@ -77,6 +77,13 @@ def main():
         refused = ("io.patchsim.Files.Write", {"path": "/proc/kallsyms", "text": "x"})
         replies = list(call(arguments[0], [refused] * int(arguments[1])))
         assert all("error" in reply for reply in replies)
+    elif command == "flooded":
+        refused, suppressed = kinds()["refused"][0], kinds()["entries-suppressed"][0]
+        own = list(entries())
+        written = sum(entry["MESSAGE_ID"] == refused for entry in own)
+        left_out = sum(int(entry["PATCHSIM_COUNT"]) for entry in own if entry["MESSAGE_ID"] == suppressed)
+        print(written, "written,", left_out, "left out")
+        sys.exit(0 if written + left_out == int(arguments[0]) and written < left_out else 1)
     elif command == "large":
         filter_ = {"path": "/sys/kernel/tracing/set_ftrace_filter", "text": "vfs_read\n" * 5000}
         replies = list(call(arguments[0], [("io.patchsim.Files.Write", filter_)]))
