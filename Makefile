@@ -31,7 +31,7 @@ interfaces := $(wildcard docs/varlink/*.varlink)
 # Files that the administrator owns once they are there.
 conffiles := $(wildcard Config/patchsimd.toml)
 
-.PHONY: all build test test-systemd lint demo install uninstall clean system-packages
+.PHONY: all build test test-systemd lint benchmark-socket demo install uninstall clean system-packages
 
 all: build
 
@@ -55,9 +55,13 @@ test-systemd: build
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
-	for script in .ci/run .ci/*.sh docs/demo/*.sh Tests/*.sh Tests/*/*.sh Tests/systemd/checks/*.sh; do \
+	for script in .ci/run .ci/*.sh docs/demo/*.sh Tests/*.sh Tests/*/*.sh Benchmarks/*/*.sh Tests/systemd/checks/*.sh; do \
 		bash -n "$$script" || exit 1; \
 	done
+
+# Calls a second of GetState beside redis; KERNEL as for the demo, ROUNDS and SECONDS_EACH of a measurement.
+benchmark-socket: build
+	Benchmarks/Socket/run.sh $(BINARIES)/patchsimd $(KERNEL)
 
 demo: build
 	docs/demo/demo.sh $(KERNEL)

@@ -36,7 +36,8 @@ public final class Service: Sendable {
         let server = VarlinkServer(
             product: VarlinkProduct(
                 vendor: "The patchsim authors", product: "patchsimd", version: Self.version, url: Self.url),
-            interfaces: interfaces.all(), limitInterface: "io.patchsim.Service", limits: limits
+            interfaces: interfaces.all(), limitInterface: "io.patchsim.Service", limits: limits,
+            isReportingAnswers: { log.isReportingAnswers }
         ) { event in
             if case .closed(let peer) = event { performer.snapshots.keep(nil, connection: peer.connection) }
             log.server(event)

@@ -13,6 +13,9 @@ public protocol ServiceBackend: Sendable {
 
     // io.patchsim.Machine
     func state() async throws -> MachineState
+    /// The same without waiting; nil where that can't be. It is the state of now or, while the machine is in the middle of a
+    /// step that others can't see into, the one before that step.
+    func stateAtOnce() -> MachineState?
     func cpus() async throws -> [CPUState]
     func tasks() async throws -> [TaskState]
     /// Returns when all CPUs stand at an instruction boundary.

@@ -25,9 +25,11 @@ struct ServiceInterfaces: Sendable {
     }
 
     private var machineMethods: [VarlinkMethod] {
-        [
+        let performer = performer
+        return [
             method(Ping.self) { _ in .ping },
-            method(GetState.self) { _ in .getState },
+            // The one that is asked all the time. It changes nothing and everybody may ask it, so nothing is checked.
+            method(GetState.self) { _ in .getState }.answeringAtOnce { _ in performer.stateAtOnce() },
             method(ListCPUs.self) { _ in .listCPUs },
             method(ListTasks.self) { _ in .listTasks },
             method(Pause.self) { _ in .pause },

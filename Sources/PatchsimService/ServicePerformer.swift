@@ -58,6 +58,10 @@ struct ServicePerformer: Sendable {
         }
     }
 
+    func stateAtOnce() -> GetState.Reply? {
+        backend.stateAtOnce().map { GetState.Reply(state: $0) }
+    }
+
     private func pause() async throws -> Pause.Reply {
         try await backend.pause()
         return Pause.Reply(state: try await backend.state())
