@@ -1,3 +1,4 @@
+import Ftrace
 import Locking
 import MachineModel
 import Testing
