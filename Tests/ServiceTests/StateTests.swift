@@ -1,3 +1,4 @@
+import Locking
 import FoundationEssentials
 import PatchsimInterface
 import Testing
@@ -14,7 +15,7 @@ import Testing
             String(repeating: "x\"", count: 3000),
         ]
         let numbers = [0, 1, -1, 9, 10, .max, .min]
-        let shares = [0, 1, 0.5, 0.1, 1.0 / 3, 1e-300, 5e-324, 123_456_789.125]
+        let shares = [0, 1, 0.5, 0.1, 1.0 / 3, 1e-300, Double.leastNonzeroMagnitude, 123_456_789.125]
         for index in 0..<max(texts.count, numbers.count, shares.count) {
             let (text, number) = (texts[index % texts.count], numbers[index % numbers.count])
             (state.kernel, state.banner, state.fetchModel, state.tracer) = (text, text, text, text)
