@@ -31,7 +31,7 @@ interfaces := $(wildcard docs/varlink/*.varlink)
 # Files that the administrator owns once they are there.
 conffiles := $(wildcard Config/patchsimd.toml)
 
-.PHONY: all build test test-systemd lint benchmark-socket demo install uninstall clean system-packages
+.PHONY: all build test differential test-systemd lint benchmark-socket demo install uninstall clean system-packages
 
 all: build
 
@@ -52,6 +52,12 @@ test: system-packages lint
 test-systemd: build
 	Tests/fetch-kernels.sh amd64
 	Tests/systemd/run.sh
+
+# Ten million executions beside Unicorn, in every cell of mnemonic, operand size and addressing form. SEED=n for others.
+SEED ?= 1
+differential: build
+	Tests/peers/setup.sh
+	.build-venv/bin/python Tests/differential/differential.py --program $(BINARIES)/patchsimctl --seed $(SEED)
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests

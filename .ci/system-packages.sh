@@ -8,8 +8,8 @@ packages=(
     libarchive-dev # CArchive: decompression of kernel images
     libsqlite3-dev # GRDB: the store of findings
     libsystemd-dev # CSystemd: journal, readiness, descriptors
-    binutils       # a second opinion on the built-in kernel's code, in the tests
-    python3-venv   # a Varlink client that nobody of this project wrote, in the tests
+    binutils       # a second opinion on encodings and on the built-in kernel's code, in the tests
+    python3-venv   # a Varlink client and Unicorn, which nobody of this project wrote, in the tests
     systemd        # systemd-socket-activate and a whole systemd in a sandbox, in the tests
     passwd         # useradd, in that sandbox
 )
