@@ -1,6 +1,6 @@
-internal import Spelling
 import Ftrace
 import Simulation
+import Spelling
 
 /// What a path names.
 enum KernelFileNode: Hashable {

@@ -1,6 +1,6 @@
-internal import Spelling
 import Ftrace
 public import Simulation
+import Spelling
 
 extension KernelFileTree {
     /// A shell's `echo TEXT > path`, with `append` `echo TEXT >> path`: open, one write, close. A newline at the end may be
