@@ -74,7 +74,26 @@ private enum Reading: Equatable {
     case call(CallHead)
 }
 
+/// Whether a control character stands unescaped in a string: RFC 8259, 7, forbids it, and the library lets a tab pass.
+private func hasRawControl(_ bytes: [UInt8]) -> Bool {
+    var isInString = false
+    var isEscaped = false
+    for byte in bytes {
+        if isEscaped {
+            isEscaped = false
+        } else if byte == UInt8(ascii: "\"") {
+            isInString.toggle()
+        } else if isInString, byte == UInt8(ascii: "\\") {
+            isEscaped = true
+        } else if isInString, byte < 0x20 {
+            return true
+        }
+    }
+    return false
+}
+
 private func reading(_ bytes: [UInt8]) -> Reading {
+    if hasRawControl(bytes) { return .doubtful }
     guard let tree = try? JSONDecoder().decode(Tree.self, from: Data(bytes)) else { return .noJSON }
     if tree.isDoubtful { return .doubtful }
     guard case .object(let members) = tree, case .string(let method)? = members["method"] else { return .noCall }
