@@ -55,13 +55,13 @@ let package = Package(
         room("Simulation", ["Ftrace", "TextPatching", "KernelModel", "KernelImage", "MachineModel", "X86"]),
         // Floor 4: faces.
         room("Locking"),
+        room("Spelling"),
         room("SimulationRuntime", ["Locking", "Simulation", "MachineModel", "X86"]),
-        room("KernelFiles", ["Simulation", "Ftrace", "KernelImage", "X86"]),
+        room("KernelFiles", ["Spelling", "Simulation", "Ftrace", "KernelImage", "X86"]),
         room("Varlink", ["Locking", "CPlatform"]),
         room("FindingStore", ["Locking", .product(name: "GRDB", package: "GRDB.swift")]),
         room("Systemd", ["Locking", "CSystemd", "CPlatform"]),
         room("PatchsimInterface", []),
-        room("Spelling"),
         room("Configuration", ["Spelling", "PatchsimInterface"]),
         room(
             "PatchsimService",
@@ -83,7 +83,7 @@ let package = Package(
         door(
             "patchsimctl",
             [
-                "Varlink", "Systemd", "PatchsimInterface", "ScratchExecution", "MachineModel", "X86",
+                "Varlink", "Systemd", "PatchsimInterface", "ScratchExecution", "MachineModel", "X86", "Spelling",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests, a target per room; HouseTests reads the sources, ServiceTests runs the built doors.

@@ -1,3 +1,4 @@
+public import Configuration
 public import PatchsimInterface
 public import SimulationRuntime
 public import X86
@@ -52,6 +53,8 @@ public protocol ServiceBackend: Sendable {
     func driverProgress() async -> [DriverProgress]
     /// Grows while a command works on the machine at rest.
     var commandProgress: UInt64 { get }
+    /// Follows a change of `speed` and of the rates of `interrupts`.
+    func setRates(_ settings: ServiceSettings) async
 
     /// Stops everything; called once, when the daemon ends.
     func stop() async

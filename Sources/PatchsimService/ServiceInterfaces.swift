@@ -1,3 +1,4 @@
+internal import Locking
 internal import PatchsimInterface
 internal import Varlink
 
@@ -7,7 +8,7 @@ struct ServiceInterfaces: Sendable {
     let performer: ServicePerformer
     let log: ServiceLog
     let status: StatusLine
-    var access = AccessRules()
+    var access = Guarded(AccessRules())
     var heavy = HeavyCalls()
 
     func all() -> [VarlinkInterface] {
@@ -27,6 +28,9 @@ struct ServiceInterfaces: Sendable {
     private var machineMethods: [VarlinkMethod] {
         [
             method(Ping.self) { _ in .ping },
+            method(GetConfiguration.self) { _ in .getConfiguration },
+            method(Reload.self) { _ in .reload },
+            method(SetLogLevel.self) { try .setLogLevel($0) },
             method(GetState.self) { _ in .getState },
             method(ListCPUs.self) { _ in .listCPUs },
             method(ListTasks.self) { _ in .listTasks },
@@ -87,7 +91,7 @@ struct ServiceInterfaces: Sendable {
                 send: { try await replies.send(Self.typed($0, Method.self)) })
             let action = try action(parameters)
             do {
-                try access.check(action, replies.peer)
+                try access.withLock({ $0 }).check(action, replies.peer)
             } catch {
                 log.denied(action, replies.peer)
                 throw error

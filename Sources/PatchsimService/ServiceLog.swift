@@ -148,6 +148,7 @@ extension ServiceAction {
         switch self {
         case .pause, .resume, .step: .machineChanged
         case .deleteFindings: .findingsDeleted
+        case .reload, .setLogLevel: .configurationChanged
         default: .tracerChanged
         }
     }

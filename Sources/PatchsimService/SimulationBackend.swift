@@ -72,6 +72,13 @@ final class SimulationBackend: ServiceBackend {
 
     var commandProgress: UInt64 { host.commandProgress }
 
+    func setRates(_ settings: ServiceSettings) async {
+        var rates = factory
+        rates.setRates(settings)
+        _ = await host.setRates(
+            speed: rates.workload.speed, irq: rates.workload.irqRate, nmi: rates.workload.nmiRate)
+    }
+
     /// Publishes what has happened so far: a client that was answered finds the events of what it asked for.
     func flushEvents() {
         pump.flush()

@@ -27,6 +27,12 @@ actor DeterministicLoop {
         burst()
     }
 
+    /// Keeps to another speed, in instructions per second.
+    func setSpeed(_ instructionsPerSecond: Int) {
+        pace = Pace(instructionsPerSecond: instructionsPerSecond)
+        pace.restart()
+    }
+
     func detach() -> [SimulatedCPU] {
         dispatchPrecondition(condition: .onQueue(executor.queue))
         defer { cpus = [] }

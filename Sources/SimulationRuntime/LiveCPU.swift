@@ -41,6 +41,12 @@ actor LiveCPU {
         burst()
     }
 
+    /// Keeps to another speed, in instructions per second of this CPU.
+    func setSpeed(_ instructionsPerSecond: Int) {
+        pace = Pace(instructionsPerSecond: instructionsPerSecond)
+        pace.restart()
+    }
+
     /// Hands the state back; the guard's `isPaused` has been set before.
     func detach() -> SimulatedCPU? {
         dispatchPrecondition(condition: .onQueue(executor.queue))

@@ -108,6 +108,15 @@ public actor SimulationHost {
         return try outcome?.get()
     }
 
+    /// Does the input `setRates` and lets the drivers keep to the new speed; false where the world is stopped.
+    public func setRates(speed: Int, irq: Int, nmi: Int) async -> Bool {
+        let input = WorldInput(.setRates, path: "", text: "\(speed) \(irq) \(nmi)")
+        let done: Void? = await perform(input) { $0.setRates(speed: speed, irq: irq, nmi: nmi) }
+        for cpu in live { await cpu.setSpeed(speed / configuration.cpuCount) }
+        await loop?.setSpeed(speed)
+        return done != nil
+    }
+
     /// Returns when `ticket` is complete, or never will be.
     public nonisolated func wait(for ticket: UpdateTicket) async -> UpdateOutcome {
         await withCheckedContinuation { (continuation: CheckedContinuation<UpdateOutcome, Never>) in

@@ -34,7 +34,7 @@ public struct VarlinkProduct: Codable, Sendable {
 
 /// Answers Varlink calls on a Unix socket.
 public final class VarlinkServer: Sendable {
-    let limits: VarlinkLimits
+    private let limitsInForce: Guarded<VarlinkLimits>
     let errors: LimitErrors
     let table: MethodTable
     let report: @Sendable (VarlinkServerEvent) -> Void
@@ -58,10 +58,16 @@ public final class VarlinkServer: Sendable {
         product: VarlinkProduct, interfaces: [VarlinkInterface], limitInterface: String,
         limits: VarlinkLimits = VarlinkLimits(), report: @escaping @Sendable (VarlinkServerEvent) -> Void = { _ in }
     ) {
-        self.limits = limits
+        limitsInForce = Guarded(limits)
         errors = LimitErrors(prefix: limitInterface)
         table = MethodTable(product: product, interfaces: interfaces)
         self.report = report
+    }
+
+    /// What a new connection is held to, and each stream that begins.
+    public var limits: VarlinkLimits {
+        get { limitsInForce.withLock { $0 } }
+        set { limitsInForce.withLock { $0 = newValue } }
     }
 
     public func start(on socket: ListeningSocket) {

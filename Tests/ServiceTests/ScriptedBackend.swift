@@ -1,3 +1,4 @@
+import Configuration
 import Locking
 import PatchsimInterface
 import PatchsimService
@@ -179,6 +180,12 @@ final class ScriptedBackend: ServiceBackend {
     func driverProgress() async -> [DriverProgress] { [] }
 
     var commandProgress: UInt64 { 0 }
+
+    func setRates(_ settings: ServiceSettings) async {
+        note(
+            "rates \(settings.instructionsPerSecond ?? 0) \(settings.interrupts.irqRate) \(settings.interrupts.nmiRate)"
+        )
+    }
 
     func stop() async {
         note("stop")
