@@ -49,20 +49,25 @@ private func slipsMax(in name: [UInt8]) -> Int {
     max(1, name.count / 3)
 }
 
-/// Levenshtein's distance; anything above `max` is reported as max + 1.
+/// Insertions, deletions, replacements and exchanges of neighbours; anything above `max` is reported as max + 1.
 func editDistance(_ left: [UInt8], _ right: ArraySlice<UInt8>, max: Int) -> Int {
-    var row = Array(0...right.count)
+    let right = Array(right)
+    var beforeLast = [Int](repeating: 0, count: right.count + 1)
+    var last = Array(0...right.count)
+    var row = last
     for (i, byte) in left.enumerated() {
-        var diagonal = row[0]
         row[0] = i + 1
         var best = row[0]
         for (j, other) in right.enumerated() {
-            let replaced = diagonal + (byte == other ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = min(replaced, row[j] + 1, diagonal + 1)
+            row[j + 1] = min(last[j] + (byte == other ? 0 : 1), last[j + 1] + 1, row[j] + 1)
+            if i > 0, j > 0, byte == right[j - 1], left[i - 1] == other {
+                row[j + 1] = min(row[j + 1], beforeLast[j - 1] + 1)
+            }
             best = min(best, row[j + 1])
         }
-        if best > max { return max + 1 }
+        // An exchange reaches back over one row.
+        if best > max + 1 { return max + 1 }
+        (beforeLast, last, row) = (last, row, beforeLast)
     }
-    return min(row[right.count], max + 1)
+    return min(last[right.count], max + 1)
 }

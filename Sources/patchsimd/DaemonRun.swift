@@ -89,6 +89,7 @@ struct DaemonRun {
         reloads.cancel()
         manager.stopping()
         await service.stop()
+        store.close()
         if let path = socket.path { unlink(path) }
         log.finish()
         log.write(.notice, .stopped, "Stopped by \(signal)", fields: [.reason: signal])

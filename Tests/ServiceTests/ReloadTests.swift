@@ -84,8 +84,8 @@ import Varlink
         let entries = try VarlinkClient(path: socket).call(GetConfiguration.self, .init()).entries
         #expect(entries.first { $0.key == "limits.streams_max" }?.value == "5")
         let errors = end(daemon)
-        #expect(errors.contains("<3>The configuration was not taken over:\n<3>P.toml:1:1: cpu: is no key"))
-        #expect(errors.contains("<3>P.toml:3:1: limits.streams_max: 0 is not in 1 to 4096\n"))
+        #expect(errors.contains(#"<3>The configuration was not taken over:\nP.toml:1:1: cpu: is no key"#))
+        #expect(errors.contains(#"\nP.toml:3:1: limits.streams_max: 0 is not in 1 to 4096"#))
     }
 
     @Test("SIGHUP does the same, and the manager is told of the beginning and the end")
@@ -115,7 +115,7 @@ import Varlink
         #expect(try ctl("config").output.contains("client"))
         let wrong = try ctl("log-level", "debgu")
         #expect(wrong.status == 1)
-        #expect(wrong.errors.contains("did you mean debug?"))
+        #expect(wrong.errors.contains("is one of trace, debug, info"))
         #expect(try ctl("reload").output == "log.level: \"debug\" -> \"warning\"\n")
         #expect(try ctl("reload").output == "")
         let errors = end(daemon)
