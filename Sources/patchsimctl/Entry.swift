@@ -21,6 +21,7 @@ struct Patchsimctl: ParsableCommand {
             PauseCommand.self, ResumeCommand.self, StepCommand.self, VerdictCommand.self, ReplayCommand.self,
             ExecCommand.self,
             FindingsCommand.self,
+            EntryCommand.self,
         ])
 
     static func main() {
