@@ -3,6 +3,8 @@
 public enum MessageID: String, Sendable, Hashable, CaseIterable {
     case started = "ba9d006ffd854689927ed42e9210e57a"
     case startFailed = "494b4e60f677494ea744a2020c931e1c"
+    /// The INT3 emulation was tried before anything relied on it.
+    case selfTest = "fe8d14e254a14128bc9205491036af73"
     case stopped = "ac767418f37b46ffae3b7fe3709082e3"
     case imageLoaded = "0b3f50a00dce426789c7f194a0048420"
     /// A name of the workload that nothing in the image matches.
@@ -67,6 +69,7 @@ public enum MessageID: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .started: [.version, .kernel, .seed, .design, .socket]
         case .startFailed: [.reason]
+        case .selfTest: []
         case .stopped: [.reason]
         case .imageLoaded: [.kernel]
         case .entrySkipped: [.kernel, .symbol]

@@ -115,6 +115,7 @@ public struct KernelState: Sendable {
     public let image: KernelImage
     public private(set) var configuration: WorldConfiguration
     public let environment: MachineEnvironment
+    let entryCode: KernelEntryCode
     public internal(set) var text: TextMemory
     public internal(set) var array: TextPokeArray
     public internal(set) var interrupts: InterprocessorInterrupts
@@ -152,8 +153,9 @@ public struct KernelState: Sendable {
     public private(set) var isStopped = false
 
     init(
-        image: KernelImage, configuration: WorldConfiguration, environment: MachineEnvironment, ftrace: FtraceState,
-        served: [UInt64: ServedKind], tasks: [Task], patcherTask: Int
+        image: KernelImage, configuration: WorldConfiguration, environment: MachineEnvironment,
+        entryCode: KernelEntryCode,
+        ftrace: FtraceState, served: [UInt64: ServedKind], tasks: [Task], patcherTask: Int
     ) {
         self.served = served
         callers = WalkCallers(image)
@@ -167,6 +169,7 @@ public struct KernelState: Sendable {
         self.image = image
         self.configuration = configuration
         self.environment = environment
+        self.entryCode = entryCode
         self.ftrace = ftrace
         text = TextMemory(base: environment.text, model: configuration.fetchModel, cpuCount: configuration.cpuCount)
         array = TextPokeArray(cpuCount: configuration.cpuCount)

@@ -20,6 +20,7 @@ struct Patchsimctl: ParsableCommand {
             JournalCommand.self,
             PauseCommand.self, ResumeCommand.self, StepCommand.self, VerdictCommand.self, ReplayCommand.self,
             ExecCommand.self, FindingsCommand.self, ConfigurationCommand.self, ReloadCommand.self, LogLevelCommand.self,
+            EntryCommand.self,
         ])
 
     static func main() {

@@ -57,6 +57,7 @@ struct DaemonRun {
         let backend: any ServiceBackend
         let store: FindingStore
         do {
+            try SelfTest.run(log)
             let start = LongStart(manager, status: "Loading kernel \(settings.kernel)")
             defer { start.end() }
             let isUsers = socketPath == nil && socket.path != nil && geteuid() != 0
