@@ -89,14 +89,17 @@ check "all that is no restart" is "$(property MainPID)" "$before"
 
 # A state directory that can't be written.
 traced >"$scratch/traced"
+systemctl stop patchsimd.socket "$unit"
 mount -o remount,ro /var/lib/patchsim
-check "with a read-only state directory a change is refused" refused
-systemctl restart "$unit"
+mark
+started
 check "with a read-only state directory it starts" has 'State: +running' ctl status
 check "with a read-only state directory the journal says so" has "state directory can't be used" entries --output cat
-check "with a read-only state directory changes are refused after the start" refused
+check "with a read-only state directory changes are refused" refused
+# The unit's own view of the directory was made read-only with it, and lasts as long as the process.
 mount -o remount,rw /var/lib/patchsim
-check "when it can be written again changes are made again" ctl ftrace enable 'vfs_r*'
+systemctl restart "$unit"
+check "when it can be written again and the daemon is restarted, changes are made again" ctl ftrace enable 'vfs_r*'
 check "and what was there before the restart is there again" diff "$scratch/traced" <(traced)
 systemctl stop patchsimd.socket "$unit"
 umount /var/lib/patchsim
