@@ -47,27 +47,29 @@ let package = Package(
         // Floor 1: images and the kernel's common floor.
         room("KernelImage", ["X86", "CArchive"]),
         room("KernelModel", ["MachineModel", "X86"]),
+        room("EntryCode", ["KernelModel", "MachineModel", "X86"]),
         // Floor 2: what patches text.
         room("TextPatching", ["KernelModel", "MachineModel", "X86"]),
         room("Ftrace", ["TextPatching", "X86"]),
         room("ScratchExecution", ["KernelImage", "MachineModel", "X86"]),
         // Floor 3: worlds.
-        room("Simulation", ["Ftrace", "TextPatching", "KernelModel", "KernelImage", "MachineModel", "X86"]),
+        room(
+            "Simulation", ["Ftrace", "TextPatching", "EntryCode", "KernelModel", "KernelImage", "MachineModel", "X86"]),
         // Floor 4: faces.
         room("Locking"),
+        room("Spelling"),
         room("SimulationRuntime", ["Locking", "Simulation", "MachineModel", "X86"]),
-        room("KernelFiles", ["Simulation", "Ftrace", "KernelImage", "X86"]),
+        room("KernelFiles", ["Spelling", "Simulation", "Ftrace", "KernelImage", "X86"]),
         room("Varlink", ["Locking", "CPlatform"]),
         room("FindingStore", ["Locking", .product(name: "GRDB", package: "GRDB.swift")]),
         room("Systemd", ["Locking", "CSystemd", "CPlatform"]),
         room("PatchsimInterface", []),
-        room("Spelling"),
         room("Configuration", ["Spelling", "PatchsimInterface"]),
         room(
             "PatchsimService",
             [
-                "Locking", "SimulationRuntime", "Simulation", "KernelFiles", "Ftrace", "TextPatching", "KernelModel",
-                "MachineModel", "Varlink", "Systemd", "PatchsimInterface", "Configuration", "Spelling",
+                "Locking", "SimulationRuntime", "Simulation", "KernelFiles", "Ftrace", "TextPatching", "EntryCode",
+                "KernelModel", "MachineModel", "Varlink", "Systemd", "PatchsimInterface", "Configuration", "Spelling",
                 "FindingStore", "KernelImage",
                 "X86", .product(name: "Logging", package: "swift-log"),
             ]),
@@ -83,7 +85,8 @@ let package = Package(
         door(
             "patchsimctl",
             [
-                "Varlink", "Systemd", "PatchsimInterface", "ScratchExecution", "MachineModel", "X86",
+                "Varlink", "Systemd", "PatchsimInterface", "ScratchExecution", "EntryCode", "MachineModel", "X86",
+                "Spelling",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         // Tests, a target per room; HouseTests reads the sources, ServiceTests runs the built doors.
@@ -91,6 +94,7 @@ let package = Package(
         tests("MachineModelTests", ["MachineModel", "X86"]),
         tests("KernelImageTests", ["KernelImage", "CArchive", "X86"]),
         tests("KernelModelTests", ["KernelModel", "MachineModel", "X86"]),
+        tests("EntryCodeTests", ["EntryCode", "KernelModel", "MachineModel", "X86"]),
         tests("TextPatchingTests", ["TextPatching", "KernelModel", "MachineModel", "X86"]),
         tests("ScratchExecutionTests", ["ScratchExecution", "MachineModel", "X86"]),
         tests("FtraceTests", ["Ftrace", "TextPatching", "KernelImage", "X86"]),
@@ -115,7 +119,7 @@ let package = Package(
             [
                 "PatchsimService", "PatchsimInterface", "FindingStore", "SimulationRuntime", "Configuration",
                 "TextPatching",
-                "Locking",
+                "EntryCode", "Locking",
                 "Varlink", "Systemd", "X86",
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -1,17 +1,14 @@
+public import PatchsimInterface
+
 /// A key of patchsimd.toml: its name, its values, and the setting that it is about.
 public struct ConfigurationKey: Sendable {
-    /// When a change of the file is followed.
-    public enum Effect: String, Sendable, Hashable {
-        /// At once.
-        case reload
-        /// At the daemon's next start.
-        case restart
-    }
+    typealias Effect = ConfigurationEffect
 
     /// With its table, `limits.connections_max`.
     public let name: String
     public let allowed: AllowedValues
-    public let effect: Effect
+    /// When a change of the file is followed.
+    public let effect: ConfigurationEffect
     /// The option of the command line that says the same, `--cpus`. Others are set with `--set`.
     public let option: String?
     let read: @Sendable (ServiceSettings) -> ConfigurationValue

@@ -30,7 +30,22 @@ public struct ConfigurationProblem: Error, Sendable, Hashable, CustomStringConve
 
     /// `FILE:LINE:COLUMN: KEY: MESSAGE`, in one line.
     public var description: String {
-        place + (position.map { ":\($0.line):\($0.column)" } ?? "") + ": " + (key.map { "\($0): " } ?? "") + message
+        Self.visible(
+            place + (position.map { ":\($0.line):\($0.column)" } ?? "") + ": " + (key.map { "\($0): " } ?? "") + message
+        )
+    }
+
+    /// Keys and paths may hold anything; what would end the line or steer a terminal is shown as an escape.
+    private static func visible(_ text: String) -> String {
+        var shown = ""
+        for scalar in text.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator:
+                shown += "\\u{" + String(scalar.value, radix: 16) + "}"
+            default: shown.unicodeScalars.append(scalar)
+            }
+        }
+        return shown
     }
 }
 

@@ -7,14 +7,17 @@ public enum ConfigurationOrigin: Sendable, Hashable, CustomStringConvertible {
     case file(String, line: Int)
     case variable(String)
     case option(String)
+    /// Somebody who called the daemon.
+    case client
 
-    /// `/etc/patchsim/patchsimd.toml:12`, `environment PATCHSIMD_CPUS`, `option --cpus`, `default`.
+    /// `/etc/patchsim/patchsimd.toml:12`, `environment PATCHSIMD_CPUS`, `option --cpus`, `client`, `default`.
     public var description: String {
         switch self {
         case .builtIn: "default"
         case .file(let path, let line): "\(path):\(line)"
         case .variable(let name): "environment \(name)"
         case .option(let name): "option \(name)"
+        case .client: "client"
         }
     }
 }
@@ -27,16 +30,39 @@ public struct LoadedConfiguration: Sendable {
         public let origin: ConfigurationOrigin
     }
 
-    public let settings: ServiceSettings
-    let origins: [String: ConfigurationOrigin]
+    public private(set) var settings: ServiceSettings
+    private var origins: [String: ConfigurationOrigin]
     /// The files that were read, in the order in which they count, the workload's last.
-    public let files: [String]
+    public var files: [String]
+
+    init(settings: ServiceSettings, origins: [String: ConfigurationOrigin], files: [String]) {
+        self.settings = settings
+        self.origins = origins
+        self.files = files
+    }
+
+    /// Nobody has said anything.
+    public init() {
+        self.init(settings: ServiceSettings(), origins: [:], files: [])
+    }
 
     /// Every key.
-    public var entries: [Entry] {
-        ConfigurationKey.all.map { key in
-            Entry(key: key, value: key.value(in: settings), origin: origins[key.name] ?? .builtIn)
-        }
+    public var entries: [Entry] { ConfigurationKey.all.map(entry) }
+
+    public func entry(_ key: ConfigurationKey) -> Entry {
+        Entry(key: key, value: key.value(in: settings), origin: origins[key.name] ?? .builtIn)
+    }
+
+    /// Takes the value of `key` over from another configuration.
+    public mutating func take(_ key: ConfigurationKey, from other: LoadedConfiguration) {
+        key.write(&settings, key.value(in: other.settings))
+        origins[key.name] = other.origins[key.name]
+    }
+
+    /// Sets the level of the log as a client asks for it.
+    public mutating func setLogLevel(_ level: LogSettings.Level) {
+        settings.log.level = level
+        origins["log.level"] = .client
     }
 }
 

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import PatchsimInterface
 
 extension LoadedConfiguration {
     /// A file that says the same, with each value's origin behind it.
@@ -21,7 +22,7 @@ extension LoadedConfiguration {
     private struct Listed: Encodable {
         let value: ConfigurationValue
         let origin: String
-        let effect: String
+        let effect: ConfigurationEffect
     }
 
     /// One line: an object with a member for each key.
@@ -31,7 +32,7 @@ extension LoadedConfiguration {
                 (
                     entry.key.name,
                     Listed(
-                        value: entry.value, origin: entry.origin.description, effect: entry.key.effect.rawValue)
+                        value: entry.value, origin: entry.origin.description, effect: entry.key.effect)
                 )
             })
         let encoder = JSONEncoder()

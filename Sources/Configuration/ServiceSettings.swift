@@ -111,7 +111,7 @@ public struct LimitSettings: Sendable, Hashable {
     public var streamsPerUser = 32
     /// Calls that take long and are being answered: replays, steps back, listings.
     public var callsPerUser = 8
-    /// Calls of one connection that wait behind the one that is being answered.
+    /// Calls that one connection sends without waiting and that are answered before others have their turn.
     public var pipelinedCallsMax = 64
     /// The longest call.
     public var callBytesMax = 262_144

@@ -36,6 +36,12 @@ public struct WorkloadFile: Sendable, Hashable {
     public var proposals: [String: Proposal] = [:]
 
     public init() {}
+
+    /// Whether tasks do the same; what is proposed for keys of the daemon doesn't count.
+    public func runsLike(_ other: WorkloadFile) -> Bool {
+        entries == other.entries && irqEntries == other.irqEntries && nmiEntries == other.nmiEntries
+            && served == other.served
+    }
 }
 
 extension WorkloadFile {

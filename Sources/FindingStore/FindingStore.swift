@@ -48,6 +48,14 @@ public final class FindingStore: Sendable {
         for event in news { report(event) }
     }
 
+    /// Writes everything into the one file; nothing is stored after this.
+    public func close() {
+        state.withLock { state in
+            // What can't be written now is in the log beside the file, which the next start reads.
+            try? state.queue.close()
+        }
+    }
+
     public var condition: StoreCondition {
         state.withLock { $0.condition }
     }

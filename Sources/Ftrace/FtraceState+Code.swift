@@ -84,7 +84,11 @@ extension FtraceState {
             locations.append(TextPokeLocation(address: record.address, old: old, new: new))
             touched.append(index)
         }
-        for index in touched { _ = records[index].update() }
+        for index in touched {
+            let was = records[index].has(.enabled)
+            _ = records[index].update()
+            enabledCount += (records[index].has(.enabled) ? 1 : 0) - (was ? 1 : 0)
+        }
         if !locations.isEmpty { update.steps.append(.poke(.queued(locations))) }
     }
 

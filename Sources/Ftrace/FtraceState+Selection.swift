@@ -15,11 +15,6 @@ extension FtraceState {
         return records.indices.filter { !records[$0].has(.disabled) && glob.matches(names[$0]) }
     }
 
-    /// Records whose site is a CALL, or becomes one with the update in flight.
-    public var enabledCount: Int {
-        records.reduce(0) { $0 + ($1.has(.enabled) ? 1 : 0) }
-    }
-
     /// Traces the matching functions besides those that the top level's tracer traces already, or no longer. The tracer
     /// goes on with the first function and off with the last.
     public mutating func select(

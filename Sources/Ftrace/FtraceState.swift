@@ -15,6 +15,8 @@ public struct FtraceState: Sendable {
     public let names: FtraceNames
     /// Ascending.
     public internal(set) var records: [DynFtrace]
+    /// Records whose site is a CALL, or becomes one with the update in flight.
+    public internal(set) var enabledCount = 0
     /// By slot.
     var opsBySlot: [FtraceOps?] = []
     /// ftrace_ops_list: slots of the registered ops, the newest first.

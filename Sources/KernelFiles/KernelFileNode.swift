@@ -1,5 +1,6 @@
 import Ftrace
 import Simulation
+import Spelling
 
 /// What a path names.
 enum KernelFileNode: Hashable {

@@ -1,5 +1,6 @@
 import Ftrace
 public import Simulation
+import Spelling
 
 extension KernelFileTree {
     /// A shell's `echo TEXT > path`, with `append` `echo TEXT >> path`: open, one write, close. A newline at the end may be
@@ -186,7 +187,7 @@ extension KernelFileTree {
         if glob.kind == .index {
             return "\(quoted(pattern)) isn't a line of available_filter_functions, which has \(names.count)"
         }
-        var search = NearestName.Search(glob.search)
+        var search = NearestName(to: glob.search)
         if glob.kind == .full, !pattern.contains(":") {
             for index in 0..<names.count { search.consider(names[index]) }
         }

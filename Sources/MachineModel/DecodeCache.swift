@@ -65,7 +65,7 @@ public final class DecodeCache {
     @inline(never)
     private func fill(_ address: UInt64, _ slot: Int) -> UnsafePointer<Instruction>? {
         let text = environment.text
-        guard text.contains(address) else { return nil }
+        guard text.contains(address) else { return fillEntry(address, slot) }
         // A length of 0 stands for text that a CPU must fetch through its own view.
         addresses[slot] = address
         instructions[slot].length = 0
@@ -83,6 +83,15 @@ public final class DecodeCache {
         guard let instruction = environment.decoder.decode(window),
             !environment.isPatchable(address, count: Int(instruction.length))
         else { return nil }
+        instructions[slot] = instruction
+        return UnsafePointer(instructions + slot)
+    }
+
+    /// Entry code; its IRET concerns everybody, since it serializes and ends a context.
+    private func fillEntry(_ address: UInt64, _ slot: Int) -> UnsafePointer<Instruction>? {
+        guard let instruction = environment.entryInstruction(at: address), instruction.operation != .interruptReturn
+        else { return nil }
+        addresses[slot] = address
         instructions[slot] = instruction
         return UnsafePointer(instructions + slot)
     }

@@ -135,7 +135,7 @@ extension CPUState {
 
     mutating func interruptReturn(_ i: UnsafePointer<Instruction>, _ m: borrowing MachineAccess) throws(Trap) {
         // IRET outside of entry code is a walk that lost its way: rule 6.
-        guard context.memory.isExplicit else { throw .undefinedOpcode }
+        guard context.memory.isExplicit || m.environment.isEntryText(context.rip) else { throw .undefinedOpcode }
         // An IRET ends the masking of NMIs even where it faults (SDM vol. 3, 25.3).
         nmiMasked = false
         // Task returns and virtual-8086 mode are not modelled.

@@ -36,6 +36,8 @@ public final class MachineEnvironment: Sendable {
     /// retpoline's own RET would end at the first havoc'd target.
     public let indirectThunks: [UInt64: UInt8]
     public let decoder: InstructionDecoder
+    /// Exception entry code, which no patch ever changes; nil where exceptions are entered in one step.
+    public let entryText: TextSource?
     /// A bit for each byte of text that a patch may ever change.
     private let patchable: [UInt64]
     /// A bit for each byte of text at which the simulator acts in its place.
@@ -45,8 +47,9 @@ public final class MachineEnvironment: Sendable {
         text: TextSource, regions: [DataRegion], perCPUTemplate: TextSource?, havocTargets: [UInt64],
         served: Set<UInt64>, mode: ProcessorMode, patchableSites: some Sequence<(VirtualAddress, Int)>,
         indirectThunks: [UInt64: UInt8] = [:], perCPUBase: UInt64? = nil,
-        readOnlyAfterInit: Range<UInt64> = 0..<0
+        readOnlyAfterInit: Range<UInt64> = 0..<0, entryText: TextSource? = nil
     ) {
+        self.entryText = entryText
         self.text = text
         self.regions = regions.sorted { $0.address < $1.address }
         self.perCPUTemplate = perCPUTemplate
@@ -95,6 +98,24 @@ public final class MachineEnvironment: Sendable {
     public func isServed(_ address: UInt64) -> Bool {
         let offset = address &- text.address.rawValue
         return offset < UInt64(text.bytes.count) && servedBits[Int(offset / 64)] >> (offset % 64) & 1 != 0
+    }
+
+    /// Whether `address` lies in the entry code.
+    @inline(__always)
+    public func isEntryText(_ address: UInt64) -> Bool {
+        entryText?.contains(address) ?? false
+    }
+
+    /// Bytes of the entry code from `address` on, as many as an instruction has at most.
+    public func entryBytes(at address: UInt64) -> [UInt8] {
+        guard let entryText, entryText.contains(address) else { return [] }
+        let offset = Int(address &- entryText.address.rawValue)
+        return Array(entryText.bytes[offset..<min(offset + InstructionBytes.lengthMax, entryText.bytes.count)])
+    }
+
+    /// The instruction of the entry code at `address`.
+    public func entryInstruction(at address: UInt64) -> Instruction? {
+        entryBytes(at: address).withUnsafeBytes { decoder.decode($0) }
     }
 
     /// Whether some byte of [address, address + count) may be patched. Text outside of the base always may.

@@ -40,7 +40,7 @@ public struct ScratchMachine: Sendable {
 
     public let mode: ProcessorMode
     public var cpu: CPUState
-    private let environment: MachineEnvironment
+    let environment: MachineEnvironment
     private var baseline: [MappedRegion] = []
 
     /// A CPU at `privilegeLevel`, 0 or 3, with Linux's flat segments; all registers are zero and IF is off.

@@ -25,6 +25,7 @@ public struct Nothing: Codable, Sendable, Hashable {
 public let interfaceFaults: [any InterfaceFault.Type] = [
     ServiceFault.TooManyConnections.self, ServiceFault.TooManyStreams.self, ServiceFault.TooManyCalls.self,
     ServiceFault.NotDurable.self, FindingsFault.NoSuchFinding.self, ServiceFault.Internal.self,
+    ServiceFault.ConfigurationRefused.self,
     MachineFault.NoSuchCPU.self, MachineFault.NotPaused.self,
     MachineFault.StoppedByViolation.self, MachineFault.NotSupportedByDriver.self, TextFault.NoSuchSymbol.self,
     TextFault.NotText.self, FilesFault.self, FtraceFault.NothingMatches.self, InvariantsFault.BadReplayLine.self,

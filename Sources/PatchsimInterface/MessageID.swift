@@ -3,6 +3,8 @@
 public enum MessageID: String, Sendable, Hashable, CaseIterable {
     case started = "ba9d006ffd854689927ed42e9210e57a"
     case startFailed = "494b4e60f677494ea744a2020c931e1c"
+    /// The INT3 emulation was tried before anything relied on it.
+    case selfTest = "fe8d14e254a14128bc9205491036af73"
     case stopped = "ac767418f37b46ffae3b7fe3709082e3"
     case imageLoaded = "0b3f50a00dce426789c7f194a0048420"
     /// A name of the workload that nothing in the image matches.
@@ -42,7 +44,10 @@ public enum MessageID: String, Sendable, Hashable, CaseIterable {
     case notRestored = "a8015cb891724e80992ebcbfdc530284"
     /// The run before had another kernel.
     case kernelDiffers = "5a4e797139e143a4bdbf20ffb196ee1e"
+    /// The configuration was read again.
     case configurationChanged = "4312ac96333046a6bcb9578ad727a528"
+    /// One key of it has another value.
+    case settingChanged = "4708eaad84d449dcb8d361d632be5f42"
     /// A configuration was not taken over; the one before stays in force.
     case configurationRefused = "8bba9023eb26442a9fbc22ff0e06f89c"
     /// Entries that were left out because there were too many of their kind.
@@ -64,6 +69,7 @@ public enum MessageID: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .started: [.version, .kernel, .seed, .design, .socket]
         case .startFailed: [.reason]
+        case .selfTest: []
         case .stopped: [.reason]
         case .imageLoaded: [.kernel]
         case .entrySkipped: [.kernel, .symbol]
@@ -85,7 +91,8 @@ public enum MessageID: String, Sendable, Hashable, CaseIterable {
         case .restored: [.count]
         case .notRestored: [.path, .text, .reason]
         case .kernelDiffers: [.kernel, .reason]
-        case .configurationChanged: []
+        case .configurationChanged: [.action]
+        case .settingChanged: [.key, .before, .after, .origin]
         case .configurationRefused: [.reason]
         case .entriesSuppressed: [.kind, .count]
         case .entriesLost: [.count]
@@ -99,6 +106,9 @@ public enum LogField: String, Sendable, Hashable, CaseIterable {
     /// What a client asked for, in words.
     case action = "PATCHSIM_ACTION"
     case address = "PATCHSIM_ADDRESS"
+    /// Values of a key as TOML writes them.
+    case after = "PATCHSIM_AFTER"
+    case before = "PATCHSIM_BEFORE"
     case batches = "PATCHSIM_BATCHES"
     /// The client's command, as it was when its change was denied.
     case clientComm = "PATCHSIM_CLIENT_COMM"
@@ -113,11 +123,15 @@ public enum LogField: String, Sendable, Hashable, CaseIterable {
     case duration = "PATCHSIM_DURATION"
     /// Name of an error on the wire.
     case error = "PATCHSIM_ERROR"
+    /// A key of patchsimd.toml.
+    case key = "PATCHSIM_KEY"
     case invariant = "PATCHSIM_INVARIANT"
     case kernel = "PATCHSIM_KERNEL"
     /// The kind of the entries that an entry is about.
     case kind = "PATCHSIM_KIND"
     case method = "PATCHSIM_METHOD"
+    /// Where a value of the configuration comes from.
+    case origin = "PATCHSIM_ORIGIN"
     case path = "PATCHSIM_PATH"
     case reason = "PATCHSIM_REASON"
     /// One run of the daemon.

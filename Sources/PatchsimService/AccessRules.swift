@@ -17,6 +17,11 @@ public struct AccessRules: Sendable {
         self.init(group: group, owner: owner ?? geteuid(), number: Self.groupNumber)
     }
 
+    /// The same rules with another group.
+    func with(group: String) -> AccessRules {
+        AccessRules(group: group, owner: owner, number: number)
+    }
+
     /// `number` finds the number of a group's name.
     init(group: String, owner: UInt32, number: @escaping @Sendable (String) -> UInt32?) {
         self.group = group

@@ -4,13 +4,18 @@ internal import Varlink
 
 /// Bounds how many heavy calls each user has running, so that one user's listings and replays leave room for the others'.
 struct HeavyCalls: Sendable {
-    let perUserMax: Int
+    private let limit: Guarded<Int>
     let usersWithoutLimits: Set<UInt32>
     private let counts = Guarded(UserCounts())
 
     init(perUserMax: Int = ServiceLimits.heavyCallsPerUserMax, usersWithoutLimits: Set<UInt32> = [0]) {
-        self.perUserMax = perUserMax
+        limit = Guarded(perUserMax)
         self.usersWithoutLimits = usersWithoutLimits
+    }
+
+    var perUserMax: Int {
+        get { limit.withLock { $0 } }
+        nonmutating set { limit.withLock { $0 = newValue } }
     }
 
     /// Runs `body`, counted if `action` is heavy; throws TooManyCalls where the peer's user has too many.
@@ -18,6 +23,7 @@ struct HeavyCalls: Sendable {
         _ action: ServiceAction, _ peer: VarlinkPeer, _ body: () async throws -> Result
     ) async throws -> Result {
         guard action.isHeavy else { return try await body() }
+        let perUserMax = perUserMax
         let isLimited = !usersWithoutLimits.contains(peer.uid)
         switch counts.withLock({
             $0.enter(peer.uid, max: ServiceLimits.heavyCallsMax, perUserMax: isLimited ? perUserMax : nil)

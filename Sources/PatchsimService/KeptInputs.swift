@@ -145,6 +145,8 @@ final class KeptInputs: Sendable {
             }
             if path.isDefault(input) { needless.append(row) }
         case .makeDirectory: break
+        // The configuration sets these, not a client: a restart reads it again.
+        case .setRates: return
         }
         let ids = Set(needless.map(\.id))
         state.rows = (state.rows + [row]).filter { !ids.contains($0.id) }

@@ -1,10 +1,21 @@
 internal import Configuration
 internal import PatchsimInterface
+internal import Spelling
 internal import Varlink
 internal import X86
 
 /// Parameters as they came, made into an action or refused.
 extension ServiceAction {
+    static func setLogLevel(_ parameters: SetLogLevel.Parameters) throws(VarlinkError) -> ServiceAction {
+        guard let level = LogSettings.Level(rawValue: parameters.level) else {
+            let levels = LogSettings.Level.allCases.map(\.rawValue)
+            let near = nearest(to: parameters.level, in: levels, countMax: 1).first
+            throw .invalidParameter(
+                "level", "is one of \(levels.joined(separator: ", "))" + (near.map { "; did you mean \($0)?" } ?? ""))
+        }
+        return .setLogLevel(level)
+    }
+
     static func step(_ parameters: Step.Parameters) throws(VarlinkError) -> ServiceAction {
         if let cpu = parameters.cpu { _ = try bounded("cpu", cpu, 0...ServiceSettings.cpusMax - 1) }
         let count = try bounded("count", parameters.count ?? 1, 1...ServiceLimits.stepsMax)

@@ -1,9 +1,13 @@
+public import Configuration
 public import X86
 
 /// The whole API as one type: what a client can ask of the daemon, checked against the limits.
 public enum ServiceAction: Sendable, Hashable {
     // io.patchsim.Service
     case ping
+    case getConfiguration
+    case reload
+    case setLogLevel(LogSettings.Level)
     // io.patchsim.Machine
     case getState
     case listCPUs
@@ -43,8 +47,12 @@ extension ServiceAction {
     /// Whether it changes what other clients see. The one place that says so: `AccessRules` goes by it, and the log.
     public var isChange: Bool {
         switch self {
-        case .pause, .resume, .step, .writeFile, .makeDirectory, .removeDirectory, .setTracing, .deleteFindings: true
-        case .ping, .getState, .listCPUs, .listTasks, .readText, .disassemble, .lookupSymbol, .listFunctions,
+        case .pause, .resume, .step, .writeFile, .makeDirectory, .removeDirectory, .setTracing, .deleteFindings,
+            .reload,
+            .setLogLevel:
+            true
+        case .ping, .getConfiguration, .getState, .listCPUs, .listTasks, .readText, .disassemble, .lookupSymbol,
+            .listFunctions,
             .listFiles,
             .readFile, .listSites, .recentEvents, .subscribe, .getVerdict, .replay, .listFindings,
             .getFinding, .exportFindings:
@@ -68,6 +76,8 @@ extension ServiceAction {
     var summary: String {
         switch self {
         case .pause: "pause"
+        case .reload: "read the configuration again"
+        case .setLogLevel(let level): "log from level \(level.rawValue) on"
         case .resume: "resume"
         case .step(let cpu, let count, let back):
             "step \(back ? "back " : "")\(count)" + (cpu.map { " on CPU \($0)" } ?? "")

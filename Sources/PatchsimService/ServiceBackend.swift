@@ -1,3 +1,4 @@
+public import Configuration
 public import PatchsimInterface
 public import SimulationRuntime
 public import X86
@@ -13,6 +14,9 @@ public protocol ServiceBackend: Sendable {
 
     // io.patchsim.Machine
     func state() async throws -> MachineState
+    /// The same without waiting; nil where that can't be. It is the state of now or, while the machine is in the middle of a
+    /// step that others can't see into, the one before that step.
+    func stateAtOnce() -> MachineState?
     func cpus() async throws -> [CPUState]
     func tasks() async throws -> [TaskState]
     /// Returns when all CPUs stand at an instruction boundary.
@@ -52,6 +56,8 @@ public protocol ServiceBackend: Sendable {
     func driverProgress() async -> [DriverProgress]
     /// Grows while a command works on the machine at rest.
     var commandProgress: UInt64 { get }
+    /// Follows a change of `speed` and of the rates of `interrupts`.
+    func setRates(_ settings: ServiceSettings) async
 
     /// Stops everything; called once, when the daemon ends.
     func stop() async

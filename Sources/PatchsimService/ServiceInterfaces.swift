@@ -1,3 +1,4 @@
+internal import Locking
 internal import PatchsimInterface
 internal import Varlink
 
@@ -7,7 +8,7 @@ struct ServiceInterfaces: Sendable {
     let performer: ServicePerformer
     let log: ServiceLog
     let status: StatusLine
-    var access = AccessRules()
+    var access = Guarded(AccessRules())
     var heavy = HeavyCalls()
 
     func all() -> [VarlinkInterface] {
@@ -25,9 +26,14 @@ struct ServiceInterfaces: Sendable {
     }
 
     private var machineMethods: [VarlinkMethod] {
-        [
+        let performer = performer
+        return [
             method(Ping.self) { _ in .ping },
-            method(GetState.self) { _ in .getState },
+            // The one that is asked all the time. It changes nothing and everybody may ask it, so nothing is checked.
+            method(GetState.self) { _ in .getState }.answeringAtOnce { _ in performer.stateAtOnce() },
+            method(GetConfiguration.self) { _ in .getConfiguration },
+            method(Reload.self) { _ in .reload },
+            method(SetLogLevel.self) { try .setLogLevel($0) },
             method(ListCPUs.self) { _ in .listCPUs },
             method(ListTasks.self) { _ in .listTasks },
             method(Pause.self) { _ in .pause },
@@ -87,7 +93,7 @@ struct ServiceInterfaces: Sendable {
                 send: { try await replies.send(Self.typed($0, Method.self)) })
             let action = try action(parameters)
             do {
-                try access.check(action, replies.peer)
+                try access.withLock({ $0 }).check(action, replies.peer)
             } catch {
                 log.denied(action, replies.peer)
                 throw error

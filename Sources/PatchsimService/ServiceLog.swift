@@ -118,6 +118,11 @@ public struct ServiceLog: Sendable {
         return shown.isEmpty ? "?" : shown
     }
 
+    /// Whether an entry for every call is wanted.
+    var isReportingAnswers: Bool {
+        logger.logLevel <= .trace
+    }
+
     func server(_ event: VarlinkServerEvent) {
         switch event {
         case .opened(let peer): write(.debug, .connection, "Connection \(peer.connection) opened", client: peer)
@@ -148,6 +153,7 @@ extension ServiceAction {
         switch self {
         case .pause, .resume, .step: .machineChanged
         case .deleteFindings: .findingsDeleted
+        case .reload, .setLogLevel: .configurationChanged
         default: .tracerChanged
         }
     }

@@ -1,3 +1,4 @@
+internal import Configuration
 internal import PatchsimInterface
 internal import Varlink
 internal import X86
@@ -9,6 +10,7 @@ struct ServicePerformer: Sendable {
     let version: String
     /// Unix time in seconds.
     let startedAt: Int
+    var settings = LiveSettings()
     let snapshots = FileSnapshots()
 
     /// Where an action's replies before the last one go.
@@ -22,6 +24,9 @@ struct ServicePerformer: Sendable {
     func perform(_ action: ServiceAction, _ stream: Stream) async throws -> any Encodable & Sendable {
         switch action {
         case .ping: Ping.Reply(version: version, startedAt: startedAt)
+        case .getConfiguration: await settings.listed
+        case .reload: try await settings.reload()
+        case .setLogLevel(let level): SetLogLevel.Reply(before: await settings.setLogLevel(level).rawValue)
         case .getState: GetState.Reply(state: try await backend.state())
         case .listCPUs: ListCPUs.Reply(cpus: try await backend.cpus())
         case .listTasks: ListTasks.Reply(tasks: try await backend.tasks())
@@ -56,6 +61,10 @@ struct ServicePerformer: Sendable {
         case .exportFindings(let ids): try await findings.export(ids, stream)
         case .deleteFindings(let ids): try findings.delete(ids)
         }
+    }
+
+    func stateAtOnce() -> GetState.Reply? {
+        backend.stateAtOnce().map { GetState.Reply(state: $0) }
     }
 
     private func pause() async throws -> Pause.Reply {

@@ -6,6 +6,11 @@ extension VarlinkLimits {
     /// The protocol's limits as the settings have them.
     public init(_ settings: LimitSettings) {
         self.init()
+        take(settings)
+    }
+
+    /// Takes over what the settings say; the rest stays.
+    mutating func take(_ settings: LimitSettings) {
         callBytesMax = settings.callBytesMax
         replyBytesMax = settings.replyBytesMax
         connectionsMax = settings.connectionsMax

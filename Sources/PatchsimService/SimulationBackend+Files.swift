@@ -10,7 +10,7 @@ internal import SimulationRuntime
 internal import TextPatching
 internal import X86
 
-/// Inputs of a world are writes to its files.
+/// Inputs of a world: writes to its files, and rates that a reload sets.
 enum KernelFileInput {
     static func perform(
         _ input: WorldInput, on kernel: inout KernelState
@@ -20,7 +20,19 @@ enum KernelFileInput {
         case .append: try KernelFileTree.write(input.path, input.text, append: true, in: &kernel)
         case .makeDirectory: try KernelFileTree.makeDirectory(input.path, in: &kernel)
         case .removeDirectory: try KernelFileTree.removeDirectory(input.path, in: &kernel)
+        case .setRates: setRates(input.text, of: &kernel)
         }
+    }
+
+    /// What a replay line says is within the bounds of the configuration, or changes nothing.
+    private static func setRates(_ text: String, of kernel: inout KernelState) -> KernelWriteResult {
+        let numbers = text.split(separator: " ").compactMap { Int($0) }
+        if numbers.count == 3, (1...ServiceSettings.instructionsPerSecondMax).contains(numbers[0]),
+            numbers[1...].allSatisfy((0...InterruptSettings.rateMax).contains)
+        {
+            kernel.setRates(speed: numbers[0], irq: numbers[1], nmi: numbers[2])
+        }
+        return .completed
     }
 
     /// For replays: what it throws was told to the client the first time.

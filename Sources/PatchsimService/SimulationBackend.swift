@@ -37,6 +37,9 @@ final class SimulationBackend: ServiceBackend {
     /// Pausing and resuming, with their record.
     private let pausing = TurnQueue()
     private let pump: EventPump
+    /// Tasks of the workload, and steps left out: they never change.
+    private let taskCount: Int
+    private let ablated: [String]
 
     init(world: World, factory: WorldFactory, settings: ServiceSettings, log: ServiceLog, store: FindingStore) {
         self.store = store
@@ -45,6 +48,8 @@ final class SimulationBackend: ServiceBackend {
         self.settings = settings
         self.log = log
         image = world.kernel.image
+        taskCount = world.kernel.scheduler.tasks.count { $0.kind == .guest }
+        ablated = world.kernel.configuration.ablation.names
         let host = SimulationHost(
             world: world, driver: settings.driver == .live ? .live : .deterministic,
             apply: { KernelFileInput.apply($0, to: &$1) })
@@ -72,6 +77,13 @@ final class SimulationBackend: ServiceBackend {
 
     var commandProgress: UInt64 { host.commandProgress }
 
+    func setRates(_ settings: ServiceSettings) async {
+        var rates = factory
+        rates.setRates(settings)
+        _ = await host.setRates(
+            speed: rates.workload.speed, irq: rates.workload.irqRate, nmi: rates.workload.nmiRate)
+    }
+
     /// Publishes what has happened so far: a client that was answered finds the events of what it asked for.
     func flushEvents() {
         pump.flush()
@@ -80,31 +92,33 @@ final class SimulationBackend: ServiceBackend {
     // MARK: io.patchsim.Machine
 
     func state() async throws -> MachineState {
+        let summary = host.summary()
         // Whoever learns of a violation finds it stored.
-        if host.withKernel({ $0.verdict.violation != nil }) { flushEvents() }
-        let isPaused = await host.isPaused
-        return host.withViews { cpus, kernel in
-            self.state(kernel, cpus.reduce(into: RetiredCounts()) { $0 += $1.counts }, isPaused: isPaused)
-        }
+        if summary.kernel.isStopped { flushEvents() }
+        return state(summary)
     }
 
-    private func state(_ kernel: borrowing KernelState, _ counts: RetiredCounts, isPaused: Bool) -> MachineState {
+    func stateAtOnce() -> MachineState? {
+        // A violation is stored before anybody learns of it, which may take a while.
+        guard let summary = host.summaryAtOnce(), !summary.kernel.isStopped else { return nil }
+        return state(summary)
+    }
+
+    private func state(_ summary: MachineSummary) -> MachineState {
+        let (kernel, counts) = (summary.kernel, summary.counts)
         let total = Double(max(counts.instructions, 1))
-        let isStopped = kernel.verdict.violation != nil
         return MachineState(
             kernel: settings.kernel, banner: image.banner, mode: image.mode.rawValue, driver: settings.driver,
-            run: isStopped ? .stoppedByViolation : isPaused ? .paused : .running, cpuCount: kernel.cpuCount,
-            taskCount: kernel.scheduler.tasks.count { $0.kind == .guest }, seed: Int(settings.seed),
-            fetchModel: settings.fetchModel.rawValue, ablated: kernel.configuration.ablation.names,
-            nanoseconds: Int(kernel.nanoseconds), retired: Int(counts.instructions),
+            run: kernel.isStopped ? .stoppedByViolation : summary.isPaused ? .paused : .running,
+            cpuCount: host.configuration.cpuCount, taskCount: taskCount, seed: Int(settings.seed),
+            fetchModel: settings.fetchModel.rawValue, ablated: ablated, nanoseconds: Int(kernel.nanoseconds),
+            retired: Int(counts.instructions),
             exactness: Exactness(
                 exactSemantics: Double(counts.exact) / total, knownInputs: Double(counts.exactInputs) / total),
-            pokes: Int(kernel.array.statistics.sites), batches: Int(kernel.array.statistics.batches),
-            syncs: Int(kernel.array.statistics.syncs), trapsTaken: Int(kernel.traps.taken),
-            trapsEmulated: Int(kernel.traps.emulated), trapSites: kernel.traps.sites.count,
-            tracer: kernel.ftrace.arrays.first?.currentTracer.rawValue ?? "nop",
-            enabledSites: kernel.ftrace.records.count { $0.has(.enabled) }, eventSequence: Int(kernel.events.next),
-            violations: isStopped ? 1 : 0)
+            pokes: Int(kernel.pokes), batches: Int(kernel.batches), syncs: Int(kernel.syncs),
+            trapsTaken: Int(kernel.trapsTaken), trapsEmulated: Int(kernel.trapsEmulated), trapSites: kernel.trapSites,
+            tracer: kernel.tracer, enabledSites: kernel.enabledSites, eventSequence: Int(kernel.nextEvent),
+            violations: kernel.isStopped ? 1 : 0)
     }
 
     func cpus() async throws -> [PatchsimInterface.CPUState] {

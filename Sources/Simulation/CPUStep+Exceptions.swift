@@ -24,21 +24,32 @@ extension CPUStep {
         kernel.traps.sites[site, default: 0] += 1
         kernel.record(.int3Trapped(site: VirtualAddress(site)), cpu: cpu.index)
         let machine = access(kernel)
-        let ablation = kernel.configuration.ablation
         let location = kernel.array.locationCovering(site).flatMap { $0.offset == 0 ? $0.location : nil }
         let expectation = location.map { EmulationExpectation($0, cpu.state, machine) }
+        let context = ExceptionContext(
+            kind: .breakpoint(BreakpointContext(site: VirtualAddress(site), expectation: expectation)), regs: nil,
+            flagsAreHavoc: cpu.state.context.flagsAreHavoc, walkBudget: cpu.state.context.walkBudget,
+            lastIndirectTarget: cpu.state.context.lastIndirectTarget)
         cpu.state.context.rip = site &+ 1
-        guard
-            let context = enter(
-                &cpu, on: .current, leavesGap: !ablation.contains(.gap), machine,
-                { regs in
-                    .breakpoint(Int3Handler(regs: regs, site: VirtualAddress(site), ablation: ablation), expectation)
-                })
-        else {
+        guard KernelEntry.pushFrame(&cpu.state, on: .current, machine) else {
             unwind(&cpu, &kernel, .pageFault)
             return
         }
+        cpu.state.context.rip = kernel.entryCode.breakpoint
+        cpu.state.context.flagsAreHavoc = false
+        cpu.state.context.walkBudget = Self.handlerWalkBudget
         push(context, &cpu, &kernel)
+    }
+
+    /// The entry code has called exc_int3(): RDI points to pt_regs.
+    func callHandler(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
+        guard case .breakpoint(var breakpoint) = cpu.contexts.last?.kind else {
+            unwind(&cpu, &kernel, .undefinedOpcode)
+            return
+        }
+        let regs = PtRegs(base: cpu.state.context.registers[RegisterNumber.di], mode: .x86_64)
+        breakpoint.handler = Int3Handler(regs: regs, site: breakpoint.site, ablation: kernel.configuration.ablation)
+        cpu.update(.breakpoint(breakpoint))
     }
 
     private func push(_ context: ExceptionContext, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
@@ -47,20 +58,22 @@ extension CPUStep {
     }
 
     private func enter(
-        _ cpu: inout SimulatedCPU, on stack: EntryStack, leavesGap: Bool, _ machine: borrowing MachineAccess,
-        _ kind: (PtRegs) -> ExceptionContext.Kind
+        _ cpu: inout SimulatedCPU, on stack: EntryStack, _ machine: borrowing MachineAccess,
+        _ kind: ExceptionContext.Kind
     ) -> ExceptionContext? {
         let flagsAreHavoc = cpu.state.context.flagsAreHavoc
         let budget = cpu.state.context.walkBudget
-        guard let regs = KernelEntry.enter(&cpu.state, on: stack, leavesGap: leavesGap, machine) else { return nil }
+        guard let regs = KernelEntry.enter(&cpu.state, on: stack, machine) else { return nil }
         return ExceptionContext(
-            kind: kind(regs), regs: regs, flagsAreHavoc: flagsAreHavoc, walkBudget: budget,
+            kind: kind, regs: regs, flagsAreHavoc: flagsAreHavoc, walkBudget: budget,
             lastIndirectTarget: cpu.state.context.lastIndirectTarget)
     }
 
     /// One step of the handler routine in the innermost context.
     func handlerStep(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
-        guard case .breakpoint(var handler, let expectation) = cpu.contexts[cpu.contexts.count - 1].kind else {
+        guard case .breakpoint(var breakpoint) = cpu.contexts[cpu.contexts.count - 1].kind,
+            var handler = breakpoint.handler
+        else {
             kernel.text.serialize(cpu: cpu.index, frontEnd: &cpu.state.frontEnd)
             kernel.interrupts.acknowledgeSync(cpu.index)
             kernel.syncInHand[cpu.index] = false
@@ -69,14 +82,18 @@ extension CPUStep {
         }
         let machine = access(kernel)
         let progress = handler.step(&kernel.array, &cpu.state, machine)
-        cpu.update(.breakpoint(handler, expectation))
+        breakpoint.handler = handler
+        cpu.update(.breakpoint(breakpoint))
         switch progress {
         case .advanced: break
         case .emulated(let instruction):
             kernel.verdict.count(.noUnexplainedBreakpoint)
             kernel.traps.emulated += 1
             kernel.record(.int3Emulated(site: handler.site, instruction: instruction), cpu: cpu.index)
-            cpu.finishContext()
+            // exc_int3() returns into the entry code.
+            breakpoint.handler = nil
+            cpu.update(.breakpoint(breakpoint))
+            returnFromServed(&cpu, &kernel)
         case .unclaimed:
             kernel.verdict.count(.noUnexplainedBreakpoint)
             kernel.violate(
@@ -93,7 +110,7 @@ extension CPUStep {
     func deliverSync(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
         kernel.interrupts.pending[cpu.index].sync = false
         kernel.syncInHand[cpu.index] = true
-        guard let context = enter(&cpu, on: .current, leavesGap: false, access(kernel), { _ in .sync }) else {
+        guard let context = enter(&cpu, on: .current, access(kernel), .sync) else {
             // The walk has used its stack up: the kernel would have died of it long before. It is given up, the IPI is not.
             kernel.interrupts.pending[cpu.index].sync = true
             kernel.syncInHand[cpu.index] = false
@@ -136,13 +153,13 @@ extension CPUStep {
         _ kind: ExceptionContext.Kind
     ) {
         let machine = access(kernel)
-        guard var context = enter(&cpu, on: stack, leavesGap: false, machine, { _ in kind }) else {
+        guard var context = enter(&cpu, on: stack, machine, kind) else {
             if case .nmi = kind { cpu.nmiMasked = false }
             unwind(&cpu, &kernel, .pageFault)
             return
         }
         // An interrupt on the interrupt stack has its frame there, which its own walk must not reach: it does nothing.
-        let isNested = cpu.state.isOnIRQStack(context.regs.base)
+        let isNested = context.regs.map { cpu.state.isOnIRQStack($0.base) } ?? false
         if case .nmi = kind {
             cpu.state.context.rsp = cpu.state.nmiHandlerStackTop
         } else if !isNested {
@@ -161,42 +178,78 @@ extension CPUStep {
 
     // MARK: IRET
 
+    /// The exit of an interrupt, an NMI or an IPI, in one step.
     func interruptReturn(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
         let context = cpu.pop()
-        let machine = access(kernel)
-        let selector = context.regs.read(.ss, &cpu.state, machine)
-        guard KernelEntry.acceptsStackSegment(selector) else {
-            kernel.verdict.count(.trueEmulation)
-            kernel.violate(
-                .trueEmulation,
-                "IRETQ takes #GP: the emulated push overwrote the saved SS with \(VirtualAddress(selector))",
-                cpu: cpu.index, address: context.regs.read(.ip, &cpu.state, machine))
+        guard let regs = context.regs else { preconditionFailure("what is left in one step was entered in one") }
+        KernelEntry.leave(&cpu.state, regs, flagsAreHavoc: context.flagsAreHavoc, access(kernel))
+        hasReturned(&cpu, &kernel, from: context)
+        if case .nmi = context.kind, cpu.nmiRepeats {
+            cpu.nmiRepeats = false
+            kernel.interrupts.pending[cpu.index].nmi = true
+        }
+    }
+
+    /// One instruction of the entry code.
+    func entryInstruction(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
+        let address = cpu.state.context.rip
+        guard let instruction = kernel.environment.entryInstruction(at: address),
+            case .breakpoint(let breakpoint) = cpu.contexts.last?.kind
+        else {
+            unwind(&cpu, &kernel, .undefinedOpcode)
             return
         }
-        KernelEntry.leave(&cpu.state, context.regs, flagsAreHavoc: context.flagsAreHavoc, machine)
+        guard instruction.operation == .interruptReturn else {
+            withUnsafePointer(to: instruction) { execute($0, &cpu, &kernel) }
+            return
+        }
+        let ip = cpu.state.readWord(cpu.state.context.rsp, access(kernel)) ?? 0
+        if let fault = returnByFrame(instruction, &cpu, &kernel) {
+            kernel.verdict.count(.trueEmulation)
+            kernel.violate(.trueEmulation, fault, cpu: cpu.index, address: ip)
+            return
+        }
+        hasReturned(&cpu, &kernel, from: cpu.pop())
+        guard let expectation = breakpoint.expectation else { return }
+        kernel.verdict.count(.noLostCall)
+        kernel.verdict.count(.trueEmulation)
+        if let (invariant, message) = expectation.check(&cpu.state, access(kernel)) {
+            kernel.violate(invariant, message, cpu: cpu.index, address: breakpoint.site.rawValue)
+        }
+    }
+
+    /// Executes IRETQ; what it faults on, in words.
+    private func returnByFrame(
+        _ instruction: Instruction, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState
+    ) -> String? {
+        let machine = access(kernel)
+        let selector = cpu.state.readWord(cpu.state.context.rsp &+ 32, machine) ?? 0
+        let environment = kernel.environment
+        let trap = withUnsafePointer(to: &kernel.text) {
+            cpu.state.execute(instruction, MachineAccess(environment: environment, cache: cache, text: $0))
+        }
+        switch trap {
+        case .none, .serialized, .budget: return nil
+        case .generalProtection:
+            return "IRETQ takes #GP: the emulated push overwrote the saved SS with \(VirtualAddress(selector))"
+        default: return "IRETQ takes \(trap)"
+        }
+    }
+
+    /// Behind any IRET: the interrupted code goes on.
+    private func hasReturned(
+        _ cpu: inout SimulatedCPU, _ kernel: inout KernelState, from context: ExceptionContext
+    ) {
+        cpu.state.context.flagsAreHavoc = context.flagsAreHavoc
         cpu.state.context.walkBudget = context.walkBudget
         cpu.state.context.lastIndirectTarget = context.lastIndirectTarget
+        cpu.state.restartInterruptsOffBudget()
         kernel.text.serialize(cpu: cpu.index, frontEnd: &cpu.state.frontEnd)
         // Any IRET ends the masking of NMIs (SDM vol. 3, 6.7.1).
         cpu.nmiMasked = false
         if cpu.phase == .task, cpu.task == cpu.idleTask {
             kernel.scheduler[cpu.task].isInterrupted = false
             wakePatcherIfOver(&kernel)
-        }
-        switch context.kind {
-        case .nmi:
-            if cpu.nmiRepeats {
-                cpu.nmiRepeats = false
-                kernel.interrupts.pending[cpu.index].nmi = true
-            }
-        case .breakpoint(let handler, let expectation):
-            guard let expectation else { return }
-            kernel.verdict.count(.noLostCall)
-            kernel.verdict.count(.trueEmulation)
-            if let (invariant, message) = expectation.check(&cpu.state, machine) {
-                kernel.violate(invariant, message, cpu: cpu.index, address: handler.site.rawValue)
-            }
-        case .sync, .interrupt: break
         }
     }
 }

@@ -108,7 +108,7 @@ extension CPUStep {
         }
     }
 
-    private func returnFromServed(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
+    func returnFromServed(_ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
         let machine = MachineAccess(environment: kernel.environment, cache: cache)
         guard let target = cpu.state.readWord(cpu.state.context.rsp, machine),
             !cpu.state.isHavocWord(cpu.state.context.rsp, machine)
@@ -158,9 +158,17 @@ extension CPUStep {
         case .none: break
         default: cpu.state.counts.havoc.faultUnwinds += 1
         }
+        // The stack has no room for a trap's frame: what was interrupted is given up with it.
+        while case .breakpoint = cpu.contexts.last?.kind {
+            let context = cpu.pop()
+            cpu.state.context.walkBudget = context.walkBudget
+            cpu.state.context.lastIndirectTarget = context.lastIndirectTarget
+        }
         if cpu.phase != .task {
-            precondition(cpu.phase == .walk, "only a walk of text is given up")
-            cpu.state.context.rsp = cpu.contexts[cpu.contexts.count - 1].regs.base
+            guard cpu.phase == .walk, let regs = cpu.contexts.last?.regs else {
+                preconditionFailure("only a walk of text is given up")
+            }
+            cpu.state.context.rsp = regs.base
             cpu.state.context.rip = Sentinel.contextTop
             cpu.state.context.rflags &= ~FlagBit.interrupt
         } else {

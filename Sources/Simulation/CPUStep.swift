@@ -23,6 +23,9 @@ enum NextStep: Sendable, Hashable {
     case deliverInterrupt
     case handlerStep
     case interruptReturn
+    /// The entry code has called its handler.
+    case handlerCall
+    case entryInstruction
     case preempt
     case patcherStep
     case idle
@@ -68,6 +71,8 @@ struct CPUStep {
         switch cpu.state.context.rip {
         case Sentinel.taskTop: return .taskTop
         case Sentinel.contextTop: return .contextTop
+        case Sentinel.int3Handler: return .handlerCall
+        case let rip where kernel.environment.isEntryText(rip): return .entryInstruction
         case let rip: return kernel.environment.isServed(rip) ? .served : .instruction
         }
     }
@@ -95,6 +100,8 @@ struct CPUStep {
         case .deliverInterrupt: deliverInterrupt(&cpu, &kernel)
         case .handlerStep: handlerStep(&cpu, &kernel)
         case .interruptReturn: interruptReturn(&cpu, &kernel)
+        case .handlerCall: callHandler(&cpu, &kernel)
+        case .entryInstruction: entryInstruction(&cpu, &kernel)
         case .preempt: switchTask(&cpu, &kernel, to: .runnable)
         case .patcherStep: return patcherStep(&cpu, &kernel, choice: choice)
         case .idle: return idle(&cpu, &kernel)
@@ -155,8 +162,7 @@ struct CPUStep {
         return nil
     }
 
-    private func execute(_ decoded: UnsafePointer<Instruction>, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState)
-    {
+    func execute(_ decoded: UnsafePointer<Instruction>, _ cpu: inout SimulatedCPU, _ kernel: inout KernelState) {
         let environment = kernel.environment
         let trap = withUnsafePointer(to: &kernel.text) {
             cpu.state.execute(decoded, MachineAccess(environment: environment, cache: cache, text: $0))

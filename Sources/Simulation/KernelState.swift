@@ -113,8 +113,9 @@ public struct TrapStatistics: Sendable, Hashable {
 /// Everything that the simulated CPUs share.
 public struct KernelState: Sendable {
     public let image: KernelImage
-    public let configuration: WorldConfiguration
+    public private(set) var configuration: WorldConfiguration
     public let environment: MachineEnvironment
+    let entryCode: KernelEntryCode
     public internal(set) var text: TextMemory
     public internal(set) var array: TextPokeArray
     public internal(set) var interrupts: InterprocessorInterrupts
@@ -142,7 +143,7 @@ public struct KernelState: Sendable {
     /// The tasks' names as trace entries hold them.
     let comms: [TaskComm]
     /// What drivers draw turns by.
-    public let rates: TurnRates
+    public private(set) var rates: TurnRates
     var submitted: UInt64 = 0
     public internal(set) var completed: UInt64 = 0
 
@@ -152,8 +153,9 @@ public struct KernelState: Sendable {
     public private(set) var isStopped = false
 
     init(
-        image: KernelImage, configuration: WorldConfiguration, environment: MachineEnvironment, ftrace: FtraceState,
-        served: [UInt64: ServedKind], tasks: [Task], patcherTask: Int
+        image: KernelImage, configuration: WorldConfiguration, environment: MachineEnvironment,
+        entryCode: KernelEntryCode,
+        ftrace: FtraceState, served: [UInt64: ServedKind], tasks: [Task], patcherTask: Int
     ) {
         self.served = served
         callers = WalkCallers(image)
@@ -167,6 +169,7 @@ public struct KernelState: Sendable {
         self.image = image
         self.configuration = configuration
         self.environment = environment
+        self.entryCode = entryCode
         self.ftrace = ftrace
         text = TextMemory(base: environment.text, model: configuration.fetchModel, cpuCount: configuration.cpuCount)
         array = TextPokeArray(cpuCount: configuration.cpuCount)
@@ -175,6 +178,14 @@ public struct KernelState: Sendable {
         traps = TrapStatistics(perCPU: Array(repeating: 0, count: configuration.cpuCount))
         syncInHand = Array(repeating: false, count: configuration.cpuCount)
         patcher = PatcherTask(taskIndex: patcherTask, ablation: configuration.ablation)
+    }
+
+    /// Sets how fast CPUs run and how often each is interrupted, from the next turn on; the values of `Workload`.
+    public mutating func setRates(speed: Int, irq: Int, nmi: Int) {
+        configuration.workload.speed = speed
+        configuration.workload.irqRate = irq
+        configuration.workload.nmiRate = nmi
+        rates = TurnRates(configuration)
     }
 
     /// Queues steps for the patcher task; they are carried out in order while the world runs.

@@ -3,11 +3,19 @@ public import MachineModel
 import TextPatching
 import X86
 
+/// A #BP in kernel text: its entry and exit code execute, the handler between them runs as steps.
+struct BreakpointContext: Sendable {
+    let site: VirtualAddress
+    /// What the interrupted code should go on with; nil where nothing is known about the site.
+    let expectation: EmulationExpectation?
+    /// Nil while entry or exit code executes.
+    var handler: Int3Handler?
+}
+
 /// An exception context that nests on a CPU above its task.
 struct ExceptionContext: Sendable {
     enum Kind: Sendable {
-        /// #BP in kernel text; the handler runs as steps.
-        case breakpoint(Int3Handler, EmulationExpectation?)
+        case breakpoint(BreakpointContext)
         /// The IPI of text_poke_sync(); do_sync_core() is one step.
         case sync
         /// An interrupt whose handler walks text.
@@ -17,7 +25,8 @@ struct ExceptionContext: Sendable {
     }
 
     var kind: Kind
-    let regs: PtRegs
+    /// The frame of an interrupt, an NMI or an IPI; a #BP's entry code makes its own.
+    let regs: PtRegs?
     let flagsAreHavoc: Bool
     /// The interrupted walk's budget.
     let walkBudget: Int
@@ -32,7 +41,7 @@ struct ExceptionContext: Sendable {
 enum ContextPhase: UInt8, Sendable {
     /// No context: the task itself.
     case task
-    /// A handler that executes text.
+    /// A handler, or entry or exit code, that executes text.
     case walk
     /// A handler of routine steps.
     case routine
@@ -101,6 +110,7 @@ public struct SimulatedCPU: Sendable {
     /// Replaces the innermost context's state.
     mutating func update(_ kind: ExceptionContext.Kind) {
         contexts[contexts.count - 1].kind = kind
+        settlePhase()
     }
 
     private mutating func settlePhase() {
@@ -113,7 +123,8 @@ public struct SimulatedCPU: Sendable {
         } else {
             switch top.kind {
             case .interrupt, .nmi: phase = .walk
-            case .breakpoint, .sync: phase = .routine
+            case .breakpoint(let breakpoint): phase = breakpoint.handler == nil ? .walk : .routine
+            case .sync: phase = .routine
             }
         }
     }
@@ -139,4 +150,8 @@ enum Sentinel {
     static let taskTop: UInt64 = 0xffff_ffff_ff00_0010
     /// An interrupt's or NMI's walk has returned to its entry code.
     static let contextTop: UInt64 = 0xffff_ffff_ff00_0020
+    /// exc_int3(): the entry code calls it with pt_regs.
+    static let int3Handler: UInt64 = 0xffff_ffff_ff00_0030
+    /// The page that the entry code stands in, between the modules and the fixmap.
+    static let entryText: UInt64 = 0xffff_ffff_ff00_1000
 }

@@ -38,6 +38,12 @@ extension World {
         case .deliverInterrupt: text = "interrupt"
         case .handlerStep: text = handlerText(cpu)
         case .interruptReturn: text = "iretq"
+        case .handlerCall: text = "exc_int3()"
+        case .entryInstruction:
+            let window = kernel.environment.entryBytes(at: address.rawValue)
+            let line = Disassembler(mode: kernel.image.mode).disassemble(window, at: address, linesMax: 1).first
+            bytes = line?.bytes ?? []
+            text = line?.text ?? "(nothing mapped)"
         case .preempt: text = "preempt_schedule()"
         case .patcherStep: text = kernel.patcher.routine?.description ?? "take up the next step of the update"
         case .idle: text = "idle"
@@ -51,7 +57,7 @@ extension World {
     }
 
     private func handlerText(_ cpu: SimulatedCPU) -> String {
-        guard case .breakpoint(let handler, _) = cpu.contexts.last?.kind else { return "do_sync_core()" }
-        return handler.description
+        guard case .breakpoint(let breakpoint) = cpu.contexts.last?.kind else { return "do_sync_core()" }
+        return breakpoint.handler?.description ?? "exc_int3()"
     }
 }

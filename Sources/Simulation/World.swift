@@ -46,13 +46,14 @@ public struct World: Sendable {
         }
         let ftrace = try FtraceState(image: image, cpuCount: configuration.cpuCount)
         let served = Self.served(image, configuration, ftrace)
-        let environment = MachineEnvironment(image: image, served: Set(served.keys))
+        let entryCode = KernelEntryCode(configuration.ablation)
+        let environment = MachineEnvironment(image: image, served: Set(served.keys), entryText: entryCode.text)
         let canRun = image.mode == .x86_64 && !configuration.workload.entries.isEmpty
         let tasks = Self.tasks(configuration, guests: canRun ? configuration.taskCount : 0)
         cpus = []
         kernel = KernelState(
-            image: image, configuration: configuration, environment: environment, ftrace: ftrace, served: served,
-            tasks: tasks, patcherTask: configuration.cpuCount)
+            image: image, configuration: configuration, environment: environment, entryCode: entryCode,
+            ftrace: ftrace, served: served, tasks: tasks, patcherTask: configuration.cpuCount)
         for index in 0..<configuration.cpuCount {
             let context = kernel.scheduler[index].parked!
             kernel.scheduler[index].parked = nil
@@ -230,7 +231,7 @@ extension MachineEnvironment {
     private static let fixmap = DataRegion(
         address: VirtualAddress(0xffff_ffff_ff20_0000), size: 0x3f_f000, bytes: nil, isWritable: true)
 
-    convenience init(image: KernelImage, served: Set<UInt64>) {
+    convenience init(image: KernelImage, served: Set<UInt64>, entryText: TextSource) {
         func source(_ region: ImageRegion) -> TextSource? {
             guard let bytes = region.bytes else { return nil }
             let buffer = UnsafeRawBufferPointer(rebasing: bytes.buffer[region.offset..<region.offset + region.size])
@@ -268,6 +269,6 @@ extension MachineEnvironment {
             havocTargets: image.addressTakenFunctions.map(\.rawValue), served: served, mode: image.mode,
             patchableSites: sites,
             indirectThunks: thunks, perCPUBase: image.symbols.address(of: "__per_cpu_load")?.rawValue,
-            readOnlyAfterInit: fills[0]..<max(fills[0], fills[1]))
+            readOnlyAfterInit: fills[0]..<max(fills[0], fills[1]), entryText: entryText)
     }
 }

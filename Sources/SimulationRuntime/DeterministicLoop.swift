@@ -8,14 +8,14 @@ actor DeterministicLoop {
     private let executor = DispatchQueueExecutor(label: "io.patchsim.deterministic")
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    private let shared: Guarded<SharedKernel>
+    private let shared: WorldGuard
     private let driver: SeededDriver
     private var pace: Pace
     private var cpus: [SimulatedCPU] = []
     private var isScheduled = false
     private var turnsTaken: UInt64 = 0
 
-    init(shared: Guarded<SharedKernel>, environment: MachineEnvironment, configuration: WorldConfiguration) {
+    init(shared: WorldGuard, environment: MachineEnvironment, configuration: WorldConfiguration) {
         self.shared = shared
         driver = SeededDriver(seed: configuration.seed, environment: environment)
         pace = Pace(instructionsPerSecond: configuration.workload.speed)
@@ -25,6 +25,12 @@ actor DeterministicLoop {
         self.cpus = cpus
         pace.restart()
         burst()
+    }
+
+    /// Keeps to another speed, in instructions per second.
+    func setSpeed(_ instructionsPerSecond: Int) {
+        pace = Pace(instructionsPerSecond: instructionsPerSecond)
+        pace.restart()
     }
 
     func detach() -> [SimulatedCPU] {

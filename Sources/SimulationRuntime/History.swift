@@ -1,9 +1,11 @@
 public import Simulation
 
-/// What a client did to a world, as data, so that a replay can do it again.
+/// What was done to a world from outside, as data, so that a replay can do it again.
 public struct WorldInput: Sendable, Hashable {
     public enum Action: String, Sendable, Hashable, CaseIterable {
         case write, append, makeDirectory, removeDirectory
+        /// The text is speed, IRQ rate and NMI rate, `800000 250 20`; there is no path.
+        case setRates
     }
 
     public let action: Action

@@ -9,7 +9,7 @@ actor LiveCPU {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     nonisolated let index: Int
-    private let shared: Guarded<SharedKernel>
+    private let shared: WorldGuard
     private let environment: MachineEnvironment
     private let configuration: WorldConfiguration
     private let taker: TurnTaker
@@ -21,7 +21,7 @@ actor LiveCPU {
     private let kick: @Sendable ([Int]) -> Void
 
     init(
-        index: Int, shared: Guarded<SharedKernel>, environment: MachineEnvironment, configuration: WorldConfiguration,
+        index: Int, shared: WorldGuard, environment: MachineEnvironment, configuration: WorldConfiguration,
         kick: @escaping @Sendable ([Int]) -> Void
     ) {
         self.index = index
@@ -39,6 +39,12 @@ actor LiveCPU {
         self.cpu = cpu
         pace.restart()
         burst()
+    }
+
+    /// Keeps to another speed, in instructions per second of this CPU.
+    func setSpeed(_ instructionsPerSecond: Int) {
+        pace = Pace(instructionsPerSecond: instructionsPerSecond)
+        pace.restart()
     }
 
     /// Hands the state back; the guard's `isPaused` has been set before.

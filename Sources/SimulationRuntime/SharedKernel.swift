@@ -7,6 +7,8 @@ struct SharedKernel: Sendable {
     var history: History
     /// No CPU may begin a turn.
     var isPaused = true
+    /// People asked for rest: while the world is brought to rest for a moment only, this is false.
+    var isRestAsked = true
     /// CPUs with a burst queued because somebody woke them.
     var kicked: Set<Int> = []
     var waiters: [Waiter] = []

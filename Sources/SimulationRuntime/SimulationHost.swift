@@ -38,7 +38,7 @@ public actor SimulationHost {
     public nonisolated let configuration: WorldConfiguration
     nonisolated let environment: MachineEnvironment
     private nonisolated let apply: InputApplication
-    nonisolated let shared: Guarded<SharedKernel>
+    nonisolated let shared: WorldGuard
     private var live: [LiveCPU] = []
     private var loop: DeterministicLoop?
     /// The CPUs while the world is at rest.
@@ -63,7 +63,7 @@ public actor SimulationHost {
         seeded = SeededDriver(seed: configuration.seed, environment: environment)
         cache = DecodeCache(environment)
         let history = History(base: world, isSeeded: driver == .deterministic)
-        shared = Guarded(
+        shared = WorldGuard(
             SharedKernel(kernel: world.kernel, history: history, views: world.cpus.map { CPUView($0) }))
         resting = world.cpus
     }
@@ -82,6 +82,17 @@ public actor SimulationHost {
         _ body: @Sendable ([CPUView], borrowing KernelState) -> Result
     ) -> Result {
         shared.withLock { body($0.views, $0.kernel) }
+    }
+
+    /// The figures that people ask for most, as they are between two holds of the guard.
+    public nonisolated func summary() -> MachineSummary {
+        shared.summary()
+    }
+
+    /// The same without waiting; nil where that can't be. They are those of now or, while somebody has the guard, those
+    /// before that hold.
+    public nonisolated func summaryAtOnce() -> MachineSummary? {
+        shared.summaryAtOnce()
     }
 
     /// Does an input between two turns and records it; nil, with nothing done, where the world is stopped by a violation.
@@ -106,6 +117,15 @@ public actor SimulationHost {
         }
         if !kicks.isEmpty { kick(kicks) }
         return try outcome?.get()
+    }
+
+    /// Does the input `setRates` and lets the drivers keep to the new speed; false where the world is stopped.
+    public func setRates(speed: Int, irq: Int, nmi: Int) async -> Bool {
+        let input = WorldInput(.setRates, path: "", text: "\(speed) \(irq) \(nmi)")
+        let done: Void? = await perform(input) { $0.setRates(speed: speed, irq: irq, nmi: nmi) }
+        for cpu in live { await cpu.setSpeed(speed / configuration.cpuCount) }
+        await loop?.setSpeed(speed)
+        return done != nil
     }
 
     /// Returns when `ticket` is complete, or never will be.
@@ -144,6 +164,7 @@ public actor SimulationHost {
         await hold()
         defer { release() }
         isPaused = false
+        shared.withLock { $0.isRestAsked = false }
         await start()
     }
 
@@ -152,6 +173,7 @@ public actor SimulationHost {
         await hold()
         defer { release() }
         isPaused = true
+        shared.withLock { $0.isRestAsked = true }
         await rest()
     }
 

@@ -41,6 +41,17 @@ public struct ServiceManager: Sendable {
         send("READY=1\nSTATUS=\(Self.oneLine(status))")
     }
 
+    /// A reload begins; `reloaded` ends it. The time lets the manager tell it from one before.
+    public func reloading() {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        send("RELOADING=1\nMONOTONIC_USEC=\(UInt64(now.tv_sec) * 1_000_000 + UInt64(now.tv_nsec) / 1000)")
+    }
+
+    public func reloaded() {
+        send("READY=1")
+    }
+
     public func status(_ status: String) {
         send("STATUS=\(Self.oneLine(status))")
     }

@@ -10,7 +10,7 @@ public enum Int3Progress: Sendable, Hashable {
     /// poke_int3_handler() did not claim it: kprobes, notifiers, then die().
     case unclaimed
     /// The emulation itself failed: the store of a push faulted, or the instruction can't be emulated.
-    case failed(Int3Emulation.Failure)
+    case failed(Int3EmulationFailure)
 }
 
 /// smp_text_poke_int3_handler() (poke_int3_handler before 6.16) on one CPU, as a routine of explicit steps.
@@ -41,7 +41,7 @@ public struct Int3Handler: Sendable {
         case .search: "bsearch for \(site)"
         case .emulate(let location): "emulate \(location.emulated)"
         case .dropReference: "put_text_poke_array()"
-        case .done: "iretq"
+        case .done: "return to the entry code"
         }
     }
 
@@ -65,7 +65,8 @@ public struct Int3Handler: Sendable {
             // Somebody poked an explicit INT3: it is not consumed, the next handler in the chain takes it.
             phase = .dropReference(claimed: nil)
         case .emulate(let location):
-            if let failure = emulate(location, &cpu, machine) {
+            let failure = withUnsafeMutablePointer(to: &cpu) { emulate(location, CPUMemory($0, copy machine)) }
+            if let failure {
                 array.put(cpu.index)
                 phase = .done
                 return .failed(failure)
@@ -80,15 +81,14 @@ public struct Int3Handler: Sendable {
         return .advanced
     }
 
-    private func emulate(
-        _ location: TextPokeLocation, _ cpu: inout CPUState, _ machine: borrowing MachineAccess
-    ) -> Int3Emulation.Failure? {
-        if ablation.contains(.emulation) {
-            Int3Emulation.jump(regs, to: (site + location.new.count).rawValue, &cpu, machine)
-            return nil
-        }
-        do throws(Int3Emulation.Failure) {
-            try Int3Emulation.emulate(location.emulated, at: site, regs, &cpu, machine)
+    private func emulate(_ location: TextPokeLocation, _ memory: CPUMemory) -> Int3EmulationFailure? {
+        var emulation = Int3Emulation(regs, memory)
+        do throws(Int3EmulationFailure) {
+            if ablation.contains(.emulation) {
+                try emulation.jump(to: (site + location.new.count).rawValue)
+            } else {
+                try emulation.emulate(location.emulated, at: site)
+            }
             return nil
         } catch {
             return error

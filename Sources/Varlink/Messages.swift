@@ -1,49 +1,7 @@
 internal import FoundationEssentials
 
-/// Any member's name.
-struct MemberName: CodingKey {
-    let stringValue: String
-    var intValue: Int? { nil }
-
-    init(stringValue: String) {
-        self.stringValue = stringValue
-    }
-
-    init?(intValue: Int) {
-        nil
-    }
-}
-
-/// What surrounds the parameters of a call.
-struct CallHead: Decodable {
-    let method: String
-    let more: Bool
-    let oneway: Bool
-    let upgrade: Bool
-    /// Names of the parameters that were given.
-    let parameterNames: [String]
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: MemberName.self)
-        func flag(_ name: String) throws -> Bool {
-            try container.decodeIfPresent(Bool.self, forKey: MemberName(stringValue: name)) ?? false
-        }
-        method = try container.decode(String.self, forKey: MemberName(stringValue: "method"))
-        more = try flag("more")
-        oneway = try flag("oneway")
-        upgrade = try flag("upgrade")
-        let parameters = MemberName(stringValue: "parameters")
-        if container.contains(parameters), try !container.decodeNil(forKey: parameters) {
-            parameterNames = try container.nestedContainer(keyedBy: MemberName.self, forKey: parameters).allKeys
-                .map(\.stringValue)
-        } else {
-            parameterNames = []
-        }
-    }
-}
-
-/// The parameters of a call. Absent ones are an empty object.
-struct CallBody<Parameters: Decodable>: Decodable {
+/// The parameters of a reply. Absent ones are an empty object.
+struct ReplyBody<Parameters: Decodable>: Decodable {
     let parameters: Parameters
 
     enum CodingKeys: CodingKey {
@@ -80,11 +38,10 @@ struct ReplyHead: Decodable {
     let continues: Bool?
 }
 
-/// Says what a JSON decoder found wrong: the member's path within the parameters, or within the message, and a sentence.
+/// Says what a JSON decoder found wrong: the member's path, and a sentence.
 func explain(_ error: DecodingError) -> (path: String, message: String) {
     func path(_ keys: [any CodingKey]) -> String {
-        let names = keys.map(\.stringValue)
-        return (names.first == "parameters" && names.count > 1 ? names[1...] : names[...]).joined(separator: ".")
+        keys.map(\.stringValue).joined(separator: ".")
     }
     switch error {
     case .keyNotFound(let key, let context):

@@ -17,8 +17,12 @@ struct MethodTable: Sendable {
             for method in interface.description.methods {
                 let name = "\(interface.description.name).\(method.name)"
                 precondition(entries[name] == nil, "\(name) is registered once")
-                entries[name] = Entry(
-                    parameterNames: Set(method.parameters.map(\.name)), method: handlers[name])
+                var handler = handlers[name]
+                precondition(
+                    handler?.answerAtOnce == nil || method.parameters.isEmpty,
+                    "\(name) is answered at once: no parameters")
+                handler?.types = ParameterTypes(method.parameters, of: interface.description)
+                entries[name] = Entry(parameterNames: Set(method.parameters.map(\.name)), method: handler)
             }
         }
         self.entries = entries
@@ -26,20 +30,26 @@ struct MethodTable: Sendable {
     }
 
     func method(for head: CallHead) throws(VarlinkError) -> VarlinkMethod {
-        let name = String(decoding: head.method.utf8.prefix(methodNameBytesMax), as: UTF8.self)
-        guard let entry = entries[name] else {
+        guard let entry = entries[head.method] else {
+            let name = String(decoding: head.method.utf8.prefix(methodNameBytesMax), as: UTF8.self)
             guard let dot = name.lastIndex(of: ".") else {
                 throw .invalidParameter("method", "a method's name has its interface before it")
             }
             let interface = String(name[..<dot])
             throw interfaceNames.contains(interface) ? .methodNotFound(name) : .interfaceNotFound(interface)
         }
-        guard let method = entry.method else { throw .methodNotImplemented(name) }
+        guard let method = entry.method else { throw .methodNotImplemented(head.method) }
         if head.upgrade { throw .invalidParameter("upgrade", "no method here upgrades the connection") }
-        for parameter in head.parameterNames where !entry.parameterNames.contains(parameter) {
-            let names = entry.parameterNames.sorted().joined(separator: ", ")
-            throw .invalidParameter(
-                parameter, "is no parameter of \(name)" + (names.isEmpty ? "" : ", which has \(names)"))
+        guard !head.parameterNames.isEmpty else { return method }
+        var seen: Set<String> = []
+        for parameter in head.parameterNames {
+            guard entry.parameterNames.contains(parameter) else {
+                let names = entry.parameterNames.sorted().joined(separator: ", ")
+                throw .invalidParameter(
+                    parameter, "is no parameter of \(head.method)" + (names.isEmpty ? "" : ", which has \(names)"))
+            }
+            // Readers of JSON differ in which one they take.
+            guard seen.insert(parameter).inserted else { throw .invalidParameter(parameter, "is given twice") }
         }
         return method
     }

@@ -122,7 +122,7 @@ public final class VarlinkClient {
             if let name = head.error {
                 throw VarlinkClientError.refused(VarlinkError(name: name, frame: frame))
             }
-            let body = try JSONDecoder().decode(CallBody<Reply>.self, from: frame)
+            let body = try JSONDecoder().decode(ReplyBody<Reply>.self, from: frame)
             return (body.parameters, head.continues ?? false)
         } catch let error as VarlinkClientError {
             throw error

@@ -1,50 +1,51 @@
 internal import CPlatform
 internal import Dispatch
-internal import FoundationEssentials
 internal import Glibc
 
 /// What a connection asks of the server that holds it.
 protocol ConnectionOwner: AnyObject, Sendable {
     var limits: VarlinkLimits { get }
     var errors: LimitErrors { get }
-    /// Finds and runs the method of a call. Never throws: what goes wrong is in the outcome.
-    func answer(_ frame: Data, on connection: VarlinkConnection) async -> CallOutcome
+    /// Begins to answer a call. What can be said at once is written into `output`, with its NUL.
+    func begin(_ frame: ArraySlice<UInt8>, of peer: VarlinkPeer, _ output: inout OutputBuffer) -> CallBeginning
+    /// Runs the method of a call. Never throws: what goes wrong is in the reply, which is nil for a oneway call.
+    func answer(_ call: WaitingCall, on connection: VarlinkConnection) async -> [UInt8]?
     func connectionClosed(_ connection: VarlinkConnection)
 }
 
-/// How a call ended.
-enum CallOutcome: Sendable {
-    case reply([UInt8])
-    /// The call was oneway, or the connection is gone.
-    case silent
+/// How a call began.
+enum CallBeginning: Sendable {
+    /// It is answered, or wants no answer.
+    case answered
+    /// Its handler may wait.
+    case waits(WaitingCall)
     /// An error after which nothing that follows on the connection can be trusted.
     case fatal(VarlinkError)
 }
 
 /// One client. Calls are answered one after the other, in order.
+///
+/// While a call waits for its handler, or too much is unsent, nothing is read: what the peer sends stays in the kernel's
+/// buffer, whose bound is the peer's own.
 actor VarlinkConnection {
     nonisolated let peer: VarlinkPeer
-    private nonisolated let executor: QueueExecutor
-    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    private nonisolated let loop = SocketLoop.shared
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private let descriptor: Int32
     private let limits: VarlinkLimits
     private weak var owner: (any ConnectionOwner)?
 
-    private var readSource: (any DispatchSourceRead)?
-    private var writeSource: (any DispatchSourceWrite)?
-    private var isReading = false
-    private var isWriting = false
-
     private var input = FrameBuffer()
     private var inputEnded = false
-    private var pending: [Data] = []
+    /// Frames may be left in `input`, and the loop will give another turn for them.
+    private var isQueued = false
     private var current: Task<Void, Never>?
-    private var output: [UInt8] = []
-    private var outputHead = 0
+    private var output = OutputBuffer()
+    /// The kernel's buffer is full.
+    private var isOutputBlocked = false
     /// A stream that waits until the peer has read.
     private var drainWaiter: CheckedContinuation<Void, any Error>?
-    private var isWatchingHangup = false
 
     private enum Phase {
         case open
@@ -59,135 +60,139 @@ actor VarlinkConnection {
         self.peer = peer
         self.owner = owner
         limits = owner.limits
-        executor = QueueExecutor(label: "io.patchsim.varlink.\(peer.connection)")
     }
 
     /// Begins to read. `refusal` is sent instead of an answer to anything.
     nonisolated func start(refusal: VarlinkError? = nil) {
-        executor.queue.async {
-            self.assumeIsolated { connection in
-                connection.makeSources()
-                if let refusal { connection.fail(refusal) }
-            }
-        }
+        loop.submit { self.assumeIsolated { $0.begin(refusal) } }
     }
 
     /// Closes at once; what runs is cancelled.
     nonisolated func stop() {
-        executor.queue.async { self.assumeIsolated { $0.close() } }
+        loop.submit { self.assumeIsolated { $0.close() } }
+    }
+
+    private func begin(_ refusal: VarlinkError?) {
+        // Stopped before it was started.
+        guard phase != .closed else { return }
+        guard loop.watch(descriptor, EPOLLIN.rawValue, self) else { return close() }
+        if let refusal { fail(refusal) }
     }
 
     // Reading
 
-    private func makeSources() {
-        let read = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: executor.queue)
-        let write = DispatchSource.makeWriteSource(fileDescriptor: descriptor, queue: executor.queue)
-        // The descriptor may be closed only when neither source can touch it any more.
-        let descriptor = descriptor
-        let group = DispatchGroup()
-        group.enter()
-        group.enter()
-        onEvent(of: read, write, group)
-        group.notify(queue: executor.queue) { _ = Glibc.close(descriptor) }
-        (readSource, writeSource) = (read, write)
-        read.resume()
-        isReading = true
-    }
-
-    /// Not isolated, so that the closures are plain ones for Dispatch; each says where it runs.
-    private nonisolated func onEvent(
-        of read: any DispatchSourceRead, _ write: any DispatchSourceWrite, _ group: DispatchGroup
-    ) {
-        read.setEventHandler { self.assumeIsolated { $0.readable() } }
-        write.setEventHandler { self.assumeIsolated { $0.writable() } }
-        read.setCancelHandler { group.leave() }
-        write.setCancelHandler { group.leave() }
-    }
-
-    private func readable() {
+    fileprivate func handle(_ events: UInt32) {
         guard phase != .closed else { return }
-        let count = withUnsafeTemporaryAllocation(byteCount: readChunkBytes, alignment: 16) { buffer in
-            let count = Glibc.read(descriptor, buffer.baseAddress!, buffer.count)
-            if count > 0, phase == .open { input.append(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
-            return count
+        if events & EPOLLOUT.rawValue != 0 {
+            isOutputBlocked = false
+            flush()
+            takeFrames()
         }
+        // While nothing is read, a hang-up is all that comes.
+        if events & EPOLLIN.rawValue != 0, wantsInput || phase == .lingering {
+            receive()
+        } else if events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 {
+            close()
+        }
+    }
+
+    private func receive() {
+        guard phase != .closed else { return }
+        let count = Glibc.read(descriptor, loop.scratch.baseAddress!, loop.scratch.count)
         if count < 0 {
             if errno != EAGAIN && errno != EINTR { close() }
         } else if count == 0 {
             endOfInput()
         } else if phase == .open {
+            input.append(UnsafeRawBufferPointer(rebasing: loop.scratch[..<count]))
             takeFrames()
         }
     }
 
     private func endOfInput() {
         inputEnded = true
-        setReading(false)
         if phase == .lingering || isHungUp() { return close() }
         // The peer has only finished sending: what it asked is answered first.
         closeIfFinished()
-        if phase == .open { watchForHangup() }
+        updateInterest()
     }
 
-    /// Cuts what has come into calls; stops reading while too many wait.
+    private func isHungUp() -> Bool {
+        var poll = pollfd(fd: descriptor, events: 0, revents: 0)
+        return Glibc.poll(&poll, 1, 0) == 1 && poll.revents & Int16(POLLHUP | POLLERR) != 0
+    }
+
+    /// Whether the next call can be begun.
+    private var isFree: Bool {
+        phase == .open && current == nil && output.count <= limits.outputBytesMax
+    }
+
+    private var wantsInput: Bool {
+        isFree && !inputEnded && !isQueued
+    }
+
+    /// Cuts what has come into calls and begins them, until one has to wait; the replies of all go in one write. After
+    /// `pipelinedCallsMax` of them others have their turn.
     private func takeFrames() {
-        while phase == .open, pending.count < limits.pipelinedCallsMax {
+        guard let owner else { return close() }
+        var left = limits.pipelinedCallsMax
+        var failure: VarlinkError?
+        taking: while isFree, !isQueued {
+            guard left > 0 else {
+                isQueued = true
+                loop.again(self)
+                break
+            }
+            left -= 1
             switch input.next(bytesMax: limits.callBytesMax) {
-            case .frame(let frame):
-                pending.append(Data(frame))
-                startNext()
-            case .incomplete:
-                if !inputEnded { setReading(true) }
-                return
+            case .incomplete: break taking
             case .tooLarge:
-                guard let owner else { return close() }
-                return failInOrder(owner.errors.callTooLarge(limits.callBytesMax))
+                failure = owner.errors.callTooLarge(limits.callBytesMax)
+                break taking
+            case .frame(let frame):
+                switch owner.begin(frame, of: peer, &output) {
+                case .answered: break
+                case .waits(let call): run(call, owner)
+                case .fatal(let error):
+                    failure = error
+                    break taking
+                }
             }
         }
-        setReading(false)
-        watchForHangup()
+        if let failure { return fail(failure) }
+        if output.count > 0 { flush() }
+        closeIfFinished()
+        updateInterest()
     }
 
-    /// Fails once the calls before it are answered.
-    private func failInOrder(_ error: VarlinkError) {
-        setReading(false)
-        guard current != nil else { return fail(error) }
-        deferredFailure = error
+    fileprivate func takeTurn() {
+        isQueued = false
+        takeFrames()
     }
-
-    private var deferredFailure: VarlinkError?
 
     // Answering
 
-    private func startNext() {
-        guard phase == .open, current == nil, !pending.isEmpty, let owner else { return }
-        let frame = pending.removeFirst()
+    private func run(_ call: WaitingCall, _ owner: any ConnectionOwner) {
         // Not in this actor's context: only the end of the call is its business.
         current = Task.detached(executorPreference: CallExecutor.shared) {
-            let outcome = await owner.answer(frame, on: self)
-            await self.finished(outcome)
+            let reply = await owner.answer(call, on: self)
+            await self.finished(reply)
         }
     }
 
-    private func finished(_ outcome: CallOutcome) {
+    private func finished(_ reply: [UInt8]?) {
         current = nil
         guard phase == .open else { return }
-        switch outcome {
-        case .reply(let bytes): enqueue(bytes)
-        case .silent: break
-        case .fatal(let error): return fail(error)
-        }
-        startNext()
-        if current == nil, let error = deferredFailure { return fail(error) }
-        if deferredFailure == nil { takeFrames() }
-        closeIfFinished()
+        if let reply { enqueue(reply) }
+        takeFrames()
     }
 
     /// Sends a reply of a stream. Returns when there is room for the next.
     func send(_ bytes: [UInt8]) async throws {
         guard phase == .open else { throw CancellationError() }
         enqueue(bytes)
-        guard unsent > limits.outputBytesMax else { return }
+        flush()
+        guard output.count > limits.outputBytesMax else { return }
         try await withCheckedThrowingContinuation { drainWaiter = $0 }
     }
 
@@ -196,116 +201,94 @@ actor VarlinkConnection {
         guard phase == .open else { return }
         current?.cancel()
         enqueue(Array(error.frame))
-        guard phase == .open else { return }
         phase = .lingering
-        pending = []
         input = FrameBuffer()
-        drainWaiter?.resume(throwing: CancellationError())
-        drainWaiter = nil
+        stopWaitingForDrain()
+        flush()
         if inputEnded { return close() }
-        setReading(true)
-        if unsent == 0 { shutdown(descriptor, Int32(SHUT_WR)) }
+        updateInterest()
         after(limits.lingerMilliseconds) { $0.close() }
     }
 
     // Writing
 
-    private var unsent: Int { output.count - outputHead }
-
     private func enqueue(_ bytes: [UInt8]) {
-        guard phase == .open else { return }
-        output.append(contentsOf: bytes)
+        output.append(bytes)
         output.append(0)
-        if !isWriting { flush() }
-    }
-
-    private func writable() {
-        guard phase != .closed else { return }
-        flush()
     }
 
     private func flush() {
-        while unsent > 0 {
-            let count = output.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + outputHead, unsent, Int32(MSG_NOSIGNAL))
-            }
+        guard phase != .closed, !isOutputBlocked else { return }
+        while output.count > 0 {
+            let unsent = output.unsent
+            let count = Glibc.send(descriptor, unsent.baseAddress!, unsent.count, Int32(MSG_NOSIGNAL))
             if count < 0 {
                 if errno == EINTR { continue }
-                if errno == EAGAIN { return setWriting(true) }
-                return close()
+                guard errno == EAGAIN else { return close() }
+                isOutputBlocked = true
+                return updateInterest()
             }
-            outputHead += count
+            output.consume(count)
         }
-        output.removeAll(keepingCapacity: output.capacity <= 4 * readChunkBytes)
-        outputHead = 0
-        setWriting(false)
         drainWaiter?.resume()
         drainWaiter = nil
         if phase == .lingering { shutdown(descriptor, Int32(SHUT_WR)) }
         closeIfFinished()
+        updateInterest()
+    }
+
+    private func updateInterest() {
+        guard phase != .closed else { return }
+        // A connection that has a turn to come goes on being watched: taking it out and in again costs two system calls.
+        let reads = phase == .lingering ? !inputEnded : isFree && !inputEnded
+        loop.change(
+            descriptor, (reads ? EPOLLIN.rawValue : 0) | (isOutputBlocked ? EPOLLOUT.rawValue : 0), of: self)
     }
 
     // Ending
 
+    private func stopWaitingForDrain() {
+        drainWaiter?.resume(throwing: CancellationError())
+        drainWaiter = nil
+    }
+
     private func closeIfFinished() {
-        if phase == .open, inputEnded, current == nil, pending.isEmpty, unsent == 0 { close() }
+        if phase == .open, inputEnded, current == nil, !isQueued, output.count == 0 { close() }
     }
 
     private func close() {
         guard phase != .closed else { return }
         phase = .closed
         current?.cancel()
-        pending = []
-        output = []
-        outputHead = 0
-        drainWaiter?.resume(throwing: CancellationError())
-        drainWaiter = nil
-        // A suspended source must not be released.
-        setReading(true)
-        setWriting(true)
-        readSource?.cancel()
-        writeSource?.cancel()
-        (readSource, writeSource) = (nil, nil)
+        input = FrameBuffer()
+        output.removeAll()
+        stopWaitingForDrain()
+        loop.unwatch(descriptor)
+        Glibc.close(descriptor)
         owner?.connectionClosed(self)
-    }
-
-    private func setReading(_ wanted: Bool) {
-        guard wanted != isReading, let readSource else { return }
-        isReading = wanted
-        wanted ? readSource.resume() : readSource.suspend()
-    }
-
-    private func setWriting(_ wanted: Bool) {
-        guard wanted != isWriting, let writeSource else { return }
-        isWriting = wanted
-        wanted ? writeSource.resume() : writeSource.suspend()
-    }
-
-    /// While nothing is read, nobody would notice that the peer has gone.
-    private func watchForHangup() {
-        guard !isWatchingHangup, phase == .open else { return }
-        isWatchingHangup = true
-        after(limits.hangupCheckMilliseconds) { connection in
-            connection.isWatchingHangup = false
-            if connection.isHungUp() { return connection.close() }
-            if !connection.isReading { connection.watchForHangup() }
-        }
-    }
-
-    private func isHungUp() -> Bool {
-        var poll = pollfd(fd: descriptor, events: 0, revents: 0)
-        return Glibc.poll(&poll, 1, 0) == 1 && poll.revents & Int16(POLLHUP | POLLERR) != 0
     }
 
     private nonisolated func after(
         _ milliseconds: Int, _ body: @escaping @Sendable (isolated VarlinkConnection) -> Void
     ) {
-        executor.queue.asyncAfter(deadline: .now() + .milliseconds(milliseconds)) { [weak self] in
+        DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(milliseconds)) { [weak self] in
             guard let self else { return }
-            self.assumeIsolated { connection in
-                guard connection.phase != .closed else { return }
-                body(connection)
+            self.loop.submit {
+                self.assumeIsolated { connection in
+                    guard connection.phase != .closed else { return }
+                    body(connection)
+                }
             }
         }
+    }
+}
+
+extension VarlinkConnection: LoopClient {
+    nonisolated func ready(_ events: UInt32) {
+        assumeIsolated { $0.handle(events) }
+    }
+
+    nonisolated func goOn() {
+        assumeIsolated { $0.takeTurn() }
     }
 }

@@ -27,7 +27,7 @@ public struct VarlinkError: Error, Sendable {
 
     /// The parameters of a received error as `type`, or nil if they are something else.
     public func parameters<Parameters: Decodable>(as type: Parameters.Type) -> Parameters? {
-        try? JSONDecoder().decode(CallBody<Parameters>.self, from: frame).parameters
+        try? JSONDecoder().decode(ReplyBody<Parameters>.self, from: frame).parameters
     }
 }
 

@@ -6,7 +6,7 @@ public struct VarlinkLimits: Sendable {
     public var callBytesMax = 256 * 1024
     /// The longest single reply, without its NUL.
     public var replyBytesMax = 16 * 1024 * 1024
-    /// A stream waits while more than this is unsent.
+    /// While more than this is unsent on a connection, its stream waits, and no further call of it is begun.
     public var outputBytesMax = 1024 * 1024
     public var connectionsMax = 128
     /// Connections of one user.
@@ -16,7 +16,7 @@ public struct VarlinkLimits: Sendable {
     public var connectionsReservedMax = 8
     /// Users to whom the limits per user do not apply: root and this process's own.
     public var usersWithoutLimits: Set<UInt32> = [0, geteuid()]
-    /// Calls of one connection that wait behind the one that is being answered; beyond that its socket is not read.
+    /// Calls that one connection sends without waiting and that are answered before others have their turn.
     public var pipelinedCallsMax = 64
     /// Calls with `more` that are being answered, on all connections. A connection has at most one: replies bear no name,
     /// so that calls behind a stream wait for its end.
@@ -31,8 +31,6 @@ public struct VarlinkLimits: Sendable {
     public var lingerMilliseconds = 2000
     /// How long accepting rests when there are no descriptors left.
     public var acceptRestMilliseconds = 100
-    /// How often a peer whose data is not being read is looked at, whether it still is there.
-    public var hangupCheckMilliseconds = 1000
 
     public init() {}
 }

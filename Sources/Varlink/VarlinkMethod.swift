@@ -53,6 +53,10 @@ public struct VarlinkMethod: Sendable {
     public let parametersType: any (Decodable & SendableMetatype).Type
     public let replyType: any (Encodable & SendableMetatype).Type
     let run: @Sendable (CallContext) async throws -> [UInt8]
+    /// Writes the whole reply without its NUL, or nothing if the answer can't be had at once: then `run` is asked.
+    private(set) var answerAtOnce: (@Sendable (VarlinkPeer, inout OutputBuffer) throws -> Bool)?
+    /// Types of the parameters; filled in from the interface's description.
+    var types = ParameterTypes()
 
     /// The handler's result is the last reply; what comes before it is sent through the replies' `send`.
     public init<Parameters: Decodable & Sendable, Reply: Encodable & Sendable>(
@@ -63,35 +67,99 @@ public struct VarlinkMethod: Sendable {
         parametersType = parameters
         replyType = reply
         run = { context in
-            let body: CallBody<Parameters>
-            do {
-                body = try JSONDecoder().decode(CallBody<Parameters>.self, from: context.frame)
-            } catch let error as DecodingError {
-                let (path, message) = explain(error)
-                throw VarlinkError.invalidParameter(path, message)
-            }
-            let last = try await handler(body.parameters, VarlinkReplies(context: context))
+            let last = try await handler(try context.decode(Parameters.self), VarlinkReplies(context: context))
             return try context.encode(last, continues: false)
         }
+    }
+
+    /// The same method, with a way to answer on the spot. `answer` is called on the thread that serves all connections: it
+    /// must be quick and must not wait; where it would have to, it returns nil and the handler is asked. It is for methods
+    /// without parameters.
+    public func answeringAtOnce<Reply: JSONWritable>(
+        _ answer: @escaping @Sendable (VarlinkPeer) throws -> Reply?
+    ) -> VarlinkMethod {
+        var method = self
+        method.answerAtOnce = { peer, output in
+            guard let reply = try answer(peer) else { return false }
+            output.writeReply(reply)
+            return true
+        }
+        return method
+    }
+}
+
+/// A reply that writes itself: JSON by Codable costs ten times as much.
+public protocol JSONWritable: Sendable {
+    func write(to json: inout OutputBuffer)
+}
+
+extension OutputBuffer {
+    /// The message around a reply's parameters.
+    fileprivate mutating func writeReply(_ reply: some JSONWritable) {
+        beginObject()
+        member("parameters")
+        reply.write(to: &self)
+        endObject()
+    }
+}
+
+/// A call that is answered by a handler.
+struct WaitingCall: Sendable {
+    let head: CallHead
+    let method: VarlinkMethod
+    let parameters: Data
+    /// On the clock of Dispatch; 0 where nobody wants to know.
+    let started: UInt64
+
+    init(head: CallHead, method: VarlinkMethod, frame: UnsafeRawBufferPointer, started: UInt64) {
+        self.head = head
+        self.method = method
+        self.started = started
+        parameters = head.parameters.map { Data(frame[$0]) } ?? Data("{}".utf8)
     }
 }
 
 /// One call on its way through a handler.
 struct CallContext: Sendable {
-    let frame: Data
+    /// A JSON object.
+    let parameters: Data
     let peer: VarlinkPeer
     let wantsMore: Bool
     let isOneway: Bool
     let replyBytesMax: Int
     let errors: LimitErrors
+    let types: ParameterTypes
     /// Sends a reply of a stream; waits while the peer reads too slowly.
     let send: @Sendable ([UInt8]) async throws -> Void
 
+    func decode<Parameters: Decodable>(_ type: Parameters.Type) throws -> Parameters {
+        do {
+            return try JSONDecoder().decode(type, from: parameters)
+        } catch let error as DecodingError {
+            // The decoder says of a number that does not fit only that something is no JSON.
+            if case .dataCorrupted = error, let (path, message) = types.misfit(in: parameters) {
+                throw VarlinkError.invalidParameter(path, message)
+            }
+            let (path, message) = explain(error)
+            throw VarlinkError.invalidParameter(path, message)
+        }
+    }
+
     func encode(_ reply: some Encodable, continues: Bool) throws -> [UInt8] {
+        if !continues, let writable = reply as? any JSONWritable { return try written(writable) }
         let bytes = Array(
             try makeEncoder().encode(ReplyMessage(parameters: reply, continues: continues ? true : nil)))
         guard bytes.count <= replyBytesMax else { throw errors.replyTooLarge(replyBytesMax) }
         return bytes
+    }
+}
+
+extension CallContext {
+    private func written(_ reply: any JSONWritable) throws -> [UInt8] {
+        var output = OutputBuffer()
+        output.writeReply(reply)
+        guard output.count <= replyBytesMax else { throw errors.replyTooLarge(replyBytesMax) }
+        return Array(output.unsent)
     }
 }
 

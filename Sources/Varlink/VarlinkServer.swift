@@ -1,6 +1,5 @@
 internal import CPlatform
 internal import Dispatch
-internal import FoundationEssentials
 internal import Glibc
 internal import Locking
 
@@ -34,11 +33,12 @@ public struct VarlinkProduct: Codable, Sendable {
 
 /// Answers Varlink calls on a Unix socket.
 public final class VarlinkServer: Sendable {
-    let limits: VarlinkLimits
+    private let limitsInForce: Guarded<VarlinkLimits>
     let errors: LimitErrors
     let table: MethodTable
     let report: @Sendable (VarlinkServerEvent) -> Void
-    private let queue = DispatchQueue(label: "io.patchsim.varlink.accept")
+    private let isReportingAnswers: @Sendable () -> Bool
+    private let loop = SocketLoop.shared
     private let state = Guarded(State())
 
     private struct State {
@@ -53,30 +53,36 @@ public final class VarlinkServer: Sendable {
         var isStopped = false
     }
 
-    /// `limitInterface` is the interface that declares the errors of `LimitErrors`.
+    /// `limitInterface` is the interface that declares the errors of `LimitErrors`. `answered` is reported only while
+    /// `isReportingAnswers` says so: most of the time nobody listens, and each call would pay for it.
     public init(
         product: VarlinkProduct, interfaces: [VarlinkInterface], limitInterface: String,
-        limits: VarlinkLimits = VarlinkLimits(), report: @escaping @Sendable (VarlinkServerEvent) -> Void = { _ in }
+        limits: VarlinkLimits = VarlinkLimits(), isReportingAnswers: @escaping @Sendable () -> Bool = { false },
+        report: @escaping @Sendable (VarlinkServerEvent) -> Void = { _ in }
     ) {
-        self.limits = limits
+        limitsInForce = Guarded(limits)
         errors = LimitErrors(prefix: limitInterface)
         table = MethodTable(product: product, interfaces: interfaces)
+        self.isReportingAnswers = isReportingAnswers
         self.report = report
+    }
+
+    /// What a new connection is held to, and each stream that begins.
+    public var limits: VarlinkLimits {
+        get { limitsInForce.withLock { $0 } }
+        set { limitsInForce.withLock { $0 = newValue } }
     }
 
     public func start(on socket: ListeningSocket) {
         precondition(!state.withLock { $0.isStopped }, "a server starts once")
-        let source = DispatchSource.makeReadSource(fileDescriptor: socket.descriptor, queue: queue)
-        let listening = socket.descriptor
-        source.setEventHandler { self.acceptAll(listening, source) }
-        source.setCancelHandler {
-            close(listening)
-            if let path = socket.path { unlink(path) }
+        let acceptor = Acceptor(socket: socket, restMilliseconds: limits.acceptRestMilliseconds) { result in
+            switch result {
+            case .success(let descriptor): self.admit(descriptor)
+            case .failure(let failure): self.report(.acceptFailed(failure.errno))
+            }
         }
-        // The source is a reference that is thread-safe by itself.
-        nonisolated(unsafe) let stopped = source
-        state.withLock { $0.stopAccepting = { stopped.cancel() } }
-        source.resume()
+        state.withLock { $0.stopAccepting = { acceptor.stop() } }
+        acceptor.start()
     }
 
     /// Accepts no more, and closes all connections; what they run is cancelled.
@@ -94,35 +100,9 @@ public final class VarlinkServer: Sendable {
         state.withLock { $0.connections.count }
     }
 
-    /// Returns when the queue that accepts connections has come to it: whoever watches over the server asks this.
+    /// Returns when the thread that serves the connections has come to it: whoever watches over the server asks this.
     public func roundTrip() async {
-        await withCheckedContinuation { continuation in queue.async { continuation.resume() } }
-    }
-
-    private func acceptAll(_ listening: Int32, _ source: any DispatchSourceRead) {
-        while true {
-            let descriptor = patchsim_accept(listening)
-            if descriptor >= 0 {
-                admit(descriptor)
-                continue
-            }
-            switch -descriptor {
-            case EAGAIN: return
-            case EINTR, ECONNABORTED: continue
-            default:
-                // Out of descriptors or memory: the connection stays in the backlog, and trying at once would spin.
-                report(.acceptFailed(-descriptor))
-                rest(source)
-                return
-            }
-        }
-    }
-
-    private func rest(_ source: any DispatchSourceRead) {
-        source.suspend()
-        // The source is a reference that is thread-safe by itself.
-        nonisolated(unsafe) let resting = source
-        queue.asyncAfter(deadline: .now() + .milliseconds(limits.acceptRestMilliseconds)) { resting.resume() }
+        await withCheckedContinuation { continuation in loop.submit { continuation.resume() } }
     }
 
     private func admit(_ descriptor: Int32) {
@@ -193,52 +173,74 @@ extension VarlinkServer: ConnectionOwner {
         report(.closed(connection.peer))
     }
 
-    func answer(_ frame: Data, on connection: VarlinkConnection) async -> CallOutcome {
-        let started = DispatchTime.now().uptimeNanoseconds
-        let head: CallHead
-        // The decoder looks into strings only when it is asked for them.
-        guard String(validating: frame, as: UTF8.self) != nil else {
-            return .fatal(errors.malformedCall("is not UTF-8 text"))
+    func begin(_ frame: ArraySlice<UInt8>, of peer: VarlinkPeer, _ output: inout OutputBuffer) -> CallBeginning {
+        let started = isReportingAnswers() ? DispatchTime.now().uptimeNanoseconds : 0
+        return frame.withUnsafeBytes { bytes in
+            let head: CallHead
+            do throws(MalformedCall) {
+                head = try CallScanner.scan(bytes)
+            } catch {
+                return .fatal(errors.malformedCall(error.message))
+            }
+            let mark = output.end
+            do {
+                let method = try table.method(for: head)
+                if !head.more, let answer = method.answerAtOnce, try answer(peer, &output) {
+                    if output.end - mark > limits.replyBytesMax { throw errors.replyTooLarge(limits.replyBytesMax) }
+                    output.append(0)
+                } else {
+                    return .waits(WaitingCall(head: head, method: method, frame: bytes, started: started))
+                }
+                reportAnswer(peer, head, nil, started)
+            } catch {
+                let error = failure(error, of: head, peer)
+                output.truncate(to: mark)
+                output.append(Array(error.frame))
+                output.append(0)
+                reportAnswer(peer, head, error, started)
+            }
+            if head.oneway { output.truncate(to: mark) }
+            return .answered
         }
-        do {
-            head = try JSONDecoder().decode(CallHead.self, from: frame)
-        } catch let error as DecodingError {
-            let (path, message) = explain(error)
-            return .fatal(errors.malformedCall(path.isEmpty ? message : "\(path): \(message)"))
-        } catch {
-            return .fatal(errors.malformedCall("\(error)"))
-        }
+    }
+
+    func answer(_ call: WaitingCall, on connection: VarlinkConnection) async -> [UInt8]? {
         let streaming = Guarded(false)
         defer { if streaming.withLock({ $0 }) { state.withLock { $0.streams.leave(connection.peer.uid) } } }
+        let head = call.head
         let context = CallContext(
-            frame: frame, peer: connection.peer, wantsMore: head.more && !head.oneway, isOneway: head.oneway,
-            replyBytesMax: limits.replyBytesMax, errors: errors,
+            parameters: call.parameters, peer: connection.peer, wantsMore: head.more && !head.oneway,
+            isOneway: head.oneway, replyBytesMax: limits.replyBytesMax, errors: errors, types: call.method.types,
             send: { bytes in
                 try self.enterStream(streaming, connection.peer.uid)
                 try await connection.send(bytes)
             })
-        let result = await run(head, context)
-        let elapsed = DispatchTime.now().uptimeNanoseconds - started
-        switch result {
-        case .success(let bytes):
-            report(.answered(connection.peer, method: head.method, error: nil, nanoseconds: elapsed))
-            return head.oneway ? .silent : .reply(bytes)
-        case .failure(let error):
-            report(.answered(connection.peer, method: head.method, error: error, nanoseconds: elapsed))
-            return head.oneway ? .silent : .reply(Array(error.frame))
+        do {
+            let reply = try await call.method.run(context)
+            reportAnswer(connection.peer, head, nil, call.started)
+            return head.oneway ? nil : reply
+        } catch {
+            let error = failure(error, of: head, connection.peer)
+            reportAnswer(connection.peer, head, error, call.started)
+            return head.oneway ? nil : Array(error.frame)
         }
     }
 
-    private func run(_ head: CallHead, _ context: CallContext) async -> Result<[UInt8], VarlinkError> {
-        do {
-            return .success(try await table.method(for: head).run(context))
-        } catch let error as VarlinkError {
-            return .failure(error)
-        } catch is CancellationError {
-            return .failure(errors.internalError("the call was cancelled"))
-        } catch {
-            report(.failed(context.peer, method: head.method, description: "\(error)"))
-            return .failure(errors.internalError("\(error)"))
+    private func reportAnswer(_ peer: VarlinkPeer, _ head: CallHead, _ error: VarlinkError?, _ started: UInt64) {
+        // Not the time of calls that began before anybody listened.
+        guard started > 0 else { return }
+        let elapsed = DispatchTime.now().uptimeNanoseconds - started
+        report(.answered(peer, method: head.method, error: error, nanoseconds: elapsed))
+    }
+
+    /// What a client is told of an error that a handler threw.
+    private func failure(_ error: any Error, of head: CallHead, _ peer: VarlinkPeer) -> VarlinkError {
+        switch error {
+        case let error as VarlinkError: return error
+        case is CancellationError: return errors.internalError("the call was cancelled")
+        default:
+            report(.failed(peer, method: head.method, description: "\(error)"))
+            return errors.internalError("\(error)")
         }
     }
 

@@ -19,12 +19,30 @@ struct Patchsimctl: ParsableCommand {
             ReadCommand.self, DisasmCommand.self, FtraceCommand.self, FilesCommand.self, EventsCommand.self,
             JournalCommand.self,
             PauseCommand.self, ResumeCommand.self, StepCommand.self, VerdictCommand.self, ReplayCommand.self,
-            ExecCommand.self,
-            FindingsCommand.self,
+            ExecCommand.self, FindingsCommand.self, ConfigurationCommand.self, ReloadCommand.self, LogLevelCommand.self,
+            EntryCommand.self,
         ])
 
     static func main() {
-        main(GlobalOptions.moveBehindCommand(Array(CommandLine.arguments.dropFirst())))
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let words = GlobalOptions.moveBehindCommand(arguments)
+        let isJSON = GlobalOptions.beforeEnd(arguments).contains("--json")
+        if let wrong = CommandWords.problem(in: words, options: arguments) {
+            Complaint(status: ExitStatus.usage, text: wrong).report("", json: isJSON)
+            Glibc.exit(ExitStatus.usage)
+        }
+        guard isJSON else { return main(words) }
+        do {
+            var command = try parseAsRoot(words)
+            try command.run()
+        } catch {
+            // What a command complains about has been written already; this is the parser's.
+            if exitCode(for: error) == .validationFailure {
+                Complaint(status: ExitStatus.usage, text: message(for: error)).report("", json: true)
+                Glibc.exit(ExitStatus.usage)
+            }
+            exit(withError: error)
+        }
     }
 }
 

@@ -52,6 +52,11 @@ struct GlobalOptions: ParsableArguments {
             }
     }
 
+    /// What may hold options.
+    static func beforeEnd(_ arguments: [String]) -> ArraySlice<String> {
+        arguments[..<(arguments.firstIndex(of: "--") ?? arguments.endIndex)]
+    }
+
     /// ArgumentParser wants the options of a command behind its name. Global ones may stand anywhere before a `--`, so they
     /// are moved to the end, or before that `--`.
     static func moveBehindCommand(_ arguments: [String]) -> [String] {

@@ -57,11 +57,11 @@ struct JournalCommand: ParsableCommand {
             let reader = try JournalReader(directory: directory)
             try JournalListing(reader: reader, selection: selection, style: style).run()
         } catch let error as JournalReadError {
-            throw Complaint(error).report("journal")
+            throw Complaint(error).report("journal", json: json)
         } catch let error as JournalTimeError {
-            throw Complaint(status: ExitStatus.usage, text: error.description).report("journal")
+            throw Complaint(status: ExitStatus.usage, text: error.description).report("journal", json: json)
         } catch let complaint as Complaint {
-            throw complaint.report("journal")
+            throw complaint.report("journal", json: json)
         }
     }
 

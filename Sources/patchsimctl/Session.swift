@@ -28,7 +28,7 @@ final class Session {
                 throw Complaint(error, daemonStatus: session.daemonStatus(after: error))
             }
         } catch let complaint as Complaint {
-            throw complaint.report(command)
+            throw complaint.report(command, json: options.json)
         }
     }
 
@@ -144,6 +144,8 @@ final class Session {
 struct Complaint: Error {
     let status: Int32
     let text: String
+    /// The daemon's error reply as it came.
+    var reply: String?
     /// The text names its object first: it follows the command without a colon.
     var namesObject = false
 
@@ -168,6 +170,7 @@ struct Complaint: Error {
             text = error.description
         case .refused(let refusal):
             status = ExitStatus.refused
+            reply = refusal.description
             let fault = Self.fault(refusal)
             text = fault?.message ?? Self.standardText(refusal)
             namesObject = fault is FilesFault
@@ -203,8 +206,28 @@ struct Complaint: Error {
         }
     }
 
-    func report(_ command: String) -> ExitCode {
-        Output.complain("patchsimctl: \(command)\(namesObject ? " " : ": ")\(text)")
+    private struct Report: Encodable {
+        let command: String?
+        let message: String
+        let status: Int32
+    }
+
+    /// Writes the complaint to stderr: as a line for people, or as an object in one line. `command` is empty where none was
+    /// recognized.
+    @discardableResult
+    func report(_ command: String, json: Bool) -> ExitCode {
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            let report = Report(command: command.isEmpty ? nil : command, message: text, status: status)
+            let bytes = (try? encoder.encode(report)) ?? Data("{}".utf8)
+            var object = String(decoding: bytes, as: UTF8.self)
+            // The reply is an object of JSON already.
+            if let reply { object = object.dropLast() + ",\"reply\":\(reply)}" }
+            Output.complain(object)
+        } else {
+            Output.complain("patchsimctl: " + (command.isEmpty ? "" : command + (namesObject ? " " : ": ")) + text)
+        }
         return ExitCode(status)
     }
 }

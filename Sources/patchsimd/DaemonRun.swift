@@ -1,8 +1,6 @@
 internal import Configuration
-internal import Dispatch
 internal import FindingStore
 internal import Glibc
-internal import Locking
 internal import Logging
 internal import PatchsimInterface
 internal import PatchsimService
@@ -26,10 +24,13 @@ struct DaemonRun {
     let socketPath: String?
 
     func run() async throws(ServiceStartError) {
-        let (log, writer) = makeLog()
+        // The configuration was read just now: one that asks for it again this early is not to end the process.
+        signal(SIGHUP, SIG_IGN)
+        let live = LiveSettings(loaded, reread: sources.load)
+        let (log, writer) = makeLog(live)
         defer { writer.finish() }
         do {
-            try await serve(log, writer)
+            try await serve(live, log, writer)
         } catch {
             // On stderr whoever started the daemon gets the one line that all programs give.
             if writer.target == .journal {
@@ -40,12 +41,12 @@ struct DaemonRun {
         }
     }
 
-    private func serve(_ log: ServiceLog, _ writer: LogWriter) async throws(ServiceStartError) {
+    private func serve(_ live: LiveSettings, _ log: ServiceLog, _ writer: LogWriter) async throws(ServiceStartError) {
         let settings = loaded.settings
         // The socket comes first: a second daemon should not load a kernel only to find the place taken.
         let socket = try listeningSocket()
         let manager = ServiceManager.fromEnvironment()
-        let signals = StopSignals { signal in
+        let signals = DaemonSignals { signal in
             manager.stopping()
             if let path = socket.path { unlink(path) }
             log.write(.notice, .stopped, "Stopped by \(signal) before it was ready", fields: [.reason: signal])
@@ -56,6 +57,7 @@ struct DaemonRun {
         let backend: any ServiceBackend
         let store: FindingStore
         do {
+            try SelfTest.run(log)
             let start = LongStart(manager, status: "Loading kernel \(settings.kernel)")
             defer { start.end() }
             let isUsers = socketPath == nil && socket.path != nil && geteuid() != 0
@@ -67,7 +69,7 @@ struct DaemonRun {
         }
         signals.startIsOver()
         let service = Service(
-            backend: backend, store: store, log: log, startedAt: time(nil),
+            backend: backend, store: store, log: log, startedAt: time(nil), settings: live,
             access: AccessRules(group: settings.access.group), limits: VarlinkLimits(settings.limits),
             heavyCallsPerUserMax: settings.limits.callsPerUser, manager: manager)
         service.start(on: socket)
@@ -81,21 +83,27 @@ struct DaemonRun {
                 .design: settings.designText, .socket: place,
             ])
         manager.ready(status: "Running \(settings.kernel) on \(settings.cpus) CPUs")
-        let signal = await signals.next()
+        let reloads = Task {
+            for await _ in signals.hangups { await live.reload(askedBy: "SIGHUP") }
+        }
+        let signal = await signals.stop()
+        reloads.cancel()
         manager.stopping()
         await service.stop()
+        store.close()
         if let path = socket.path { unlink(path) }
         log.finish()
         log.write(.notice, .stopped, "Stopped by \(signal)", fields: [.reason: signal])
     }
 
-    private func makeLog() -> (ServiceLog, LogWriter) {
+    private func makeLog(_ live: LiveSettings) -> (ServiceLog, LogWriter) {
         let wanted = loaded.settings.log.target.wanted
         let isMissing = wanted == .journal && !LogTarget.journalIsPresent
         let writer = LogWriter(
             target: isMissing ? .stderr : wanted, identifier: ServiceLog.identifier,
             lostEntry: { ServiceLog.lostEntry(count: $0) })
         let threshold = LogThreshold(loaded.settings.log.level.loggerLevel)
+        live.follow { _, after in threshold.level = after.log.level.loggerLevel }
         let run = RunID.random()
         LoggingSystem.bootstrap {
             JournalLogHandler(identifier: $0, writer: writer, threshold: threshold, run: run)
@@ -155,46 +163,5 @@ struct DaemonRun {
             throw ServiceStartError(.system, "\(directory): \(String(cString: strerror(errno)))")
         }
         return path
-    }
-}
-
-/// SIGTERM and SIGINT, as something to wait for. A second one ends the process at once: the clean stop may hang.
-final class StopSignals: Sendable {
-    private let names: AsyncStream<String>
-    /// Dispatch forgets a source that nobody holds.
-    private let sources: Guarded<[any DispatchSourceSignal]>
-    /// What a signal does while there is nothing yet to stop in order; nil afterwards.
-    private let whileStarting: Guarded<(@Sendable (String) -> Void)?>
-
-    init(whileStarting: @escaping @Sendable (String) -> Void) {
-        let (names, continuation) = AsyncStream.makeStream(of: String.self)
-        self.names = names
-        let early = Guarded<(@Sendable (String) -> Void)?>(whileStarting)
-        self.whileStarting = early
-        signal(SIGPIPE, SIG_IGN)
-        let queue = DispatchQueue(label: "io.patchsim.signals")
-        var sources: [any DispatchSourceSignal] = []
-        for (number, name) in [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")] {
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
-                if let early = early.withLock({ $0 }) { return early(name) }
-                continuation.yield(name)
-                // From now on the signal does what it does by default.
-                signal(number, SIG_DFL)
-            }
-            source.resume()
-            sources.append(source)
-        }
-        self.sources = Guarded(sources)
-    }
-
-    func startIsOver() {
-        whileStarting.withLock { $0 = nil }
-    }
-
-    func next() async -> String {
-        for await name in names { return name }
-        return "the end of the program"
     }
 }

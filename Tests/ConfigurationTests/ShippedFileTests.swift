@@ -1,3 +1,4 @@
+import PatchsimInterface
 import Testing
 
 @testable import Configuration

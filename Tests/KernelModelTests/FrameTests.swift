@@ -31,25 +31,23 @@ struct FrameTests {
         )
     }
 
-    @Test("The frame stands where the processor and the entry code put it", arguments: [0, 8], [false, true])
-    func layout(misalignment: UInt64, leavesGap: Bool) throws {
+    @Test("An interrupt's frame stands where the processor puts it", arguments: [0, 8])
+    func layout(misalignment: UInt64) throws {
         var (machine, cpu) = machine()
         cpu.context.rsp -= misalignment
         let interrupted = cpu.context.rsp
         let aligned = interrupted & ~15
         let registers = (0..<16).map { cpu.context.registers[$0] }
         let flags = cpu.context.rflags
-        let regs = try #require(KernelEntry.enter(&cpu, on: .current, leavesGap: leavesGap, machine))
-        let shift: UInt64 = leavesGap ? 48 : 0
-        #expect(regs.address(.ss) == aligned - 8 - shift)
-        #expect(regs.address(.ip) == aligned - 40 - shift)
-        #expect(regs.base == aligned - PtRegs.size - shift)
+        let regs = try #require(KernelEntry.enter(&cpu, on: .current, machine))
+        #expect(regs.address(.ss) == aligned - 8 && regs.address(.ip) == aligned - 40)
+        #expect(regs.base == aligned - PtRegs.size(.x86_64))
         #expect(cpu.context.rsp == regs.base && !cpu.context.interruptsEnabled)
-        #expect(
-            regs.read(.ss, &cpu, machine) == Segment.kernelData && regs.read(.cs, &cpu, machine) == Segment.kernelCode)
-        #expect(regs.read(.sp, &cpu, machine) == interrupted && regs.read(.flags, &cpu, machine) == flags)
-        #expect(regs.read(.ip, &cpu, machine) == Self.site.rawValue + 1 && regs.read(.origAx, &cpu, machine) == ~0)
-        #expect(regs.read(.di, &cpu, machine) == registers[7] && regs.read(.r15, &cpu, machine) == registers[15])
+        func word(_ slot: PtRegs.Slot) -> UInt64? { cpu.readWord(regs.address(slot), machine) }
+        #expect(word(.ss) == Segment.kernelData && word(.cs) == Segment.kernelCode)
+        #expect(word(.sp) == interrupted && word(.flags) == flags)
+        #expect(word(.ip) == Self.site.rawValue + 1 && word(.origAx) == ~0)
+        #expect(word(.di) == registers[7] && word(.r15) == registers[15])
         KernelEntry.leave(&cpu, regs, flagsAreHavoc: false, machine)
         #expect((0..<16).map { cpu.context.registers[$0] } == registers && cpu.context.rflags == flags)
         #expect(cpu.context.rip == Self.site.rawValue + 1)
@@ -60,8 +58,8 @@ struct FrameTests {
         var (machine, cpu) = machine()
         cpu.context.rsp = 0x123
         let top = cpu.nmiStackTop
-        let regs = try #require(KernelEntry.enter(&cpu, on: .ist(top: top), leavesGap: false, machine))
-        #expect(regs.address(.ss) == top - 8 && regs.read(.sp, &cpu, machine) == 0x123)
+        let regs = try #require(KernelEntry.enter(&cpu, on: .ist(top: top), machine))
+        #expect(regs.address(.ss) == top - 8 && cpu.readWord(regs.address(.sp), machine) == 0x123)
     }
 
     @Test("An entry on a stack without room changes nothing")
@@ -69,39 +67,47 @@ struct FrameTests {
         var (machine, cpu) = machine()
         cpu.context.rsp = cpu.context.memory.stackBase + 64
         let before = cpu.context.registers[3]
-        #expect(KernelEntry.enter(&cpu, on: .current, leavesGap: false, machine) == nil)
+        #expect(KernelEntry.enter(&cpu, on: .current, machine) == nil)
         #expect(cpu.context.rsp == cpu.context.memory.stackBase + 64 && cpu.context.registers[3] == before)
     }
 
-    private func emulateCall(misalignment: UInt64, leavesGap: Bool) throws -> (
-        selector: UInt64, top: UInt64?, sp: UInt64
-    ) {
-        var (machine, cpu) = machine()
-        cpu.context.rsp -= misalignment
-        let interrupted = cpu.context.rsp
-        let regs = try #require(KernelEntry.enter(&cpu, on: .current, leavesGap: leavesGap, machine))
-        let call = InstructionBytes.call(from: Self.site, to: Self.site + 0x100)
-        try Int3Emulation.emulate(call, at: Self.site, regs, &cpu, machine)
-        #expect(regs.read(.ip, &cpu, machine) == Self.site.rawValue + 0x100)
-        let selector = regs.read(.ss, &cpu, machine)
-        let sp = regs.read(.sp, &cpu, machine)
-        return (selector, cpu.readWord(interrupted - 8, machine), sp &- interrupted)
+    @Test("A frame of i386 has 17 words, one of x86_64 21, and each word its place")
+    func places() {
+        #expect(PtRegs.size(.x86_64) == 168 && PtRegs.size(.i386) == 68)
+        let wide = PtRegs(base: 0x1000, mode: .x86_64)
+        #expect(wide.address(.r15) == 0x1000 && wide.address(.ax) == 0x1050 && wide.address(.ss) == 0x10a0)
+        let narrow = PtRegs(base: 0x1000, mode: .i386)
+        #expect(narrow.address(.bx) == 0x1000 && narrow.address(.ip) == 0x1030 && narrow.address(.ss) == 0x1040)
     }
 
-    @Test("With the gap an emulated CALL pushes its return address and hurts nothing", arguments: [0, 8])
-    func callWithGap(misalignment: UInt64) throws {
-        let (selector, top, moved) = try emulateCall(misalignment: misalignment, leavesGap: true)
-        #expect(
-            KernelEntry.acceptsStackSegment(selector) && top == Self.site.rawValue + 5
-                && moved == UInt64(bitPattern: -8))
+    /// Memory of one stack, as a dictionary of words.
+    private struct Words: KernelMemory {
+        var words: [UInt64: UInt64] = [:]
+        mutating func load(_ address: UInt64, size: Int) -> UInt64? { words[address] }
+        mutating func store(_ address: UInt64, _ value: UInt64, size: Int) -> Bool {
+            words[address] = value
+            return true
+        }
     }
 
-    @Test("Without the gap it overwrites the saved SS when RSP is 16-aligned, and works by luck when it is not")
-    func callWithoutGap() throws {
-        let aligned = try emulateCall(misalignment: 0, leavesGap: false)
-        #expect(aligned.selector == Self.site.rawValue + 5 && !KernelEntry.acceptsStackSegment(aligned.selector))
-        let lucky = try emulateCall(misalignment: 8, leavesGap: false)
-        #expect(KernelEntry.acceptsStackSegment(lucky.selector) && lucky.top == Self.site.rawValue + 5)
+    @Test("The same emulation pushes words of the frame's width", arguments: ProcessorMode.allCases)
+    func width(_ mode: ProcessorMode) throws {
+        let regs = PtRegs(base: 0x1000, mode: mode)
+        var emulation = Int3Emulation(regs, Words())
+        let size = UInt64(mode.wordSize)
+        for (slot, word) in [(PtRegs.Slot.ip, UInt64(0x401)), (.sp, 0x2000), (.flags, 2)] {
+            emulation.memory.words[regs.address(slot)] = word
+        }
+        let call = InstructionBytes.call(from: VirtualAddress(0x400), to: VirtualAddress(0x500))
+        try emulation.emulate(call, at: VirtualAddress(0x400))
+        #expect(emulation.memory.words[regs.address(.ip)] == 0x500)
+        #expect(emulation.memory.words[regs.address(.sp)] == 0x2000 - size)
+        #expect(emulation.memory.words[0x2000 - size] == 0x405)
+        try emulation.emulate(InstructionBytes([0xc3]), at: VirtualAddress(0x500))
+        #expect(emulation.memory.words[regs.address(.ip)] == 0x405)
+        #expect(emulation.memory.words[regs.address(.sp)] == 0x2000)
+        emulation.memory.words[regs.address(.sp)] = 0x3000
+        #expect(throws: Int3EmulationFailure.stackFault(VirtualAddress(0x3000))) { try emulation.ret() }
     }
 
     @Test("RET, JMP32, JMP8, Jcc8, Jcc32 and the NOPs are emulated as the processor executes them")
@@ -111,12 +117,14 @@ struct FrameTests {
             if zero { cpu.context.rflags |= FlagBit.zero }
             if let top { _ = cpu.writeWord(cpu.context.rsp, top, machine) }
             let interrupted = cpu.context.rsp
-            let regs = try #require(KernelEntry.enter(&cpu, on: .current, leavesGap: true, machine))
-            try Int3Emulation.emulate(InstructionBytes(bytes), at: Self.site, regs, &cpu, machine)
-            return [
-                VirtualAddress(regs.read(.ip, &cpu, machine)) - Self.site,
-                Int(regs.read(.sp, &cpu, machine) &- interrupted),
-            ]
+            let regs = try #require(KernelEntry.enter(&cpu, on: .current, machine))
+            return try withUnsafeMutablePointer(to: &cpu) { pointer in
+                var emulation = Int3Emulation(regs, CPUMemory(pointer, machine))
+                try emulation.emulate(InstructionBytes(bytes), at: Self.site)
+                let ip = try #require(regs.read(.ip, &emulation.memory))
+                let sp = try #require(regs.read(.sp, &emulation.memory))
+                return [VirtualAddress(ip) - Self.site, Int(sp &- interrupted)]
+            }
         }
         #expect(try target([0xc3, 0xcc, 0xcc, 0xcc, 0xcc], top: Self.site.rawValue + 77) == [77, 8])
         #expect(try target([0xe9, 0x10, 0, 0, 0]) == [0x15, 0])
@@ -126,6 +134,6 @@ struct FrameTests {
         #expect(try target([0x0f, 0x85, 0, 1, 0, 0]) == [0x106, 0])
         #expect(try target(InstructionBytes.nop5.bytes) == [5, 0])
         #expect(try target(InstructionBytes.nop2.bytes) == [2, 0])
-        #expect(throws: Int3Emulation.Failure.self) { _ = try target([0x48, 0x89, 0xd8]) }
+        #expect(throws: Int3EmulationFailure.self) { _ = try target([0x48, 0x89, 0xd8]) }
     }
 }

@@ -34,7 +34,7 @@ import Varlink
     @Test func aPrivateDaemonIsStartedWhereNoneListens() throws {
         let daemon = "\(packagePath)/Tests/peers/daemon.py"
         let finished = try run(
-            ["patchsimctl", "--json", "--cpus", "3", "status"],
+            ["patchsimctl", "--cpus", "3", "status"],
             environment: ["PATCHSIMD": daemon, "XDG_RUNTIME_DIR": "/nonexistent"])
         #expect(finished.status == 1)
         #expect(

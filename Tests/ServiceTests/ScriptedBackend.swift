@@ -1,3 +1,4 @@
+import Configuration
 import Locking
 import PatchsimInterface
 import PatchsimService
@@ -23,6 +24,17 @@ final class ScriptedBackend: ServiceBackend {
     static let fileText = (0..<20_000).map { "line \($0) ä\n" }.joined()
 
     func state() async throws -> MachineState {
+        currentState
+    }
+
+    func stateAtOnce() -> MachineState? {
+        isBusy.withLock { $0 } ? nil : currentState
+    }
+
+    /// The state can't be had at once.
+    let isBusy = Guarded(false)
+
+    private var currentState: MachineState {
         MachineState(
             kernel: "builtin", banner: "Linux version 6.1.0 (scripted)", mode: "x86_64", driver: .live,
             run: run.withLock { $0 }, cpuCount: 2, taskCount: 3, seed: 7, fetchModel: "chunk16", ablated: ["sync2"],
@@ -179,6 +191,12 @@ final class ScriptedBackend: ServiceBackend {
     func driverProgress() async -> [DriverProgress] { [] }
 
     var commandProgress: UInt64 { 0 }
+
+    func setRates(_ settings: ServiceSettings) async {
+        note(
+            "rates \(settings.instructionsPerSecond ?? 0) \(settings.interrupts.irqRate) \(settings.interrupts.nmiRate)"
+        )
+    }
 
     func stop() async {
         note("stop")

@@ -123,13 +123,14 @@ struct TextPokeRoutineTests {
         -> (Int3Progress, VirtualAddress)
     {
         machine.cpu.context.rip = site.rawValue + 1
-        let regs = try #require(KernelEntry.enter(&machine.cpu, on: .current, leavesGap: true, machine.access))
+        let regs = try #require(KernelEntry.enter(&machine.cpu, on: .current, machine.access))
         var handler = Int3Handler(regs: regs, site: site, ablation: ablation)
         var progress = Int3Progress.advanced
         for _ in 0..<8 where progress == .advanced {
             progress = handler.step(&machine.array, &machine.cpu, machine.access)
         }
-        return (progress, VirtualAddress(regs.read(.ip, &machine.cpu, machine.access)))
+        let ip = machine.cpu.readWord(regs.address(.ip), machine.access)
+        return (progress, VirtualAddress(try #require(ip)))
     }
 
     @Test("The handler claims and emulates what is in flight and leaves everything else alone")

@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test func aStreamEndsWhenItsClientGoes() throws {
-        let service = try TestService { $0.hangupCheckMilliseconds = 50 }
+        let service = try TestService()
         var peer: TestPeer? = try service.peer()
         peer!.send(#"{"method":"org.example.test.Forever","more":true}"#)
         _ = try peer!.frame()
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test func aClientThatFinishedSendingAndThenGoesIsNoticed() throws {
-        let service = try TestService { $0.hangupCheckMilliseconds = 50 }
+        let service = try TestService()
         var peer: TestPeer? = try service.peer()
         peer!.send(#"{"method":"org.example.test.Forever","more":true}"#)
         _ = try peer!.frame()

@@ -166,3 +166,50 @@ import Testing
         #expect(try other.frame() == #"{"parameters":{"text":"x"}}"#)
     }
 }
+
+@Suite struct NumberTests {
+    @Test(
+        "A number that its type can't hold is refused by the parameter's name, with the number",
+        arguments: [
+            (#"{"to":99999999999999999999}"#, "to", "99999999999999999999 is not in -9223372036854775808 to"),
+            (#"{"to":9223372036854775808}"#, "to", "is not in"), (#"{"to":-9223372036854775809}"#, "to", "is not in"),
+            (#"{"to":1e30}"#, "to", "1e30 is not in"), (#"{"to":1.5}"#, "to", "1.5 is not of the type int"),
+            (#"{"to":1,"size":1e400}"#, "size", "1e400 is not in"),
+            (#"{"to":\#(String(repeating: "9", count: 2000))}"#, "to", "99... is not in"),
+        ])
+    func outOfRange(parameters: String, parameter: String, message: String) throws {
+        let peer = try TestService().kept().peer()
+        peer.send(#"{"method":"org.example.test.Count","parameters":\#(parameters)}"#)
+        let error = try peer.error()
+        #expect(error.name == "org.varlink.service.InvalidParameter")
+        #expect(error.parameters["parameter"] as? String == parameter)
+        #expect((error.parameters["message"] as? String)?.contains(message) == true)
+    }
+
+    @Test("A number out of range deep in a parameter is refused with its whole path; one that fits is taken")
+    func paths() throws {
+        let peer = try TestService().kept().peer()
+        func shape(_ number: String, _ share: String) {
+            peer.send(
+                #"{"method":"org.example.test.Shape","parameters":{"thing":{"number":\#(number),"list":[]},"color":"red","share":\#(share)}}"#
+            )
+        }
+        shape("18446744073709551616", "1")
+        #expect(try peer.error().parameters["parameter"] as? String == "thing.number")
+        shape("1", "1e-999")
+        #expect(try peer.error().parameters["parameter"] as? String == "share")
+        for number in ["1e2", "-9223372036854775808", "9223372036854775807", "-0"] {
+            shape(number, "123456789012345678901234567890")
+            #expect(try peer.frame().contains("thing"))
+        }
+    }
+
+    @Test("A member or a parameter that is given twice is refused: readers differ in which one they take")
+    func twice() throws {
+        let peer = try TestService().kept().peer()
+        peer.send(#"{"method":"org.example.test.Echo","parameters":{"text":"a","text":"b"}}"#)
+        #expect(try peer.error().parameters["parameter"] as? String == "text")
+        peer.send(#"{"method":"org.example.test.Echo","method":"org.example.test.Fail","parameters":{"text":"a"}}"#)
+        #expect(try peer.error().name == "org.example.limits.MalformedCall")
+    }
+}

@@ -147,7 +147,7 @@ check "--kernel shows the simulated kernel's log" sh -c "'$bin/patchsimctl' jour
 check "--run takes a run's beginning" sh -c "'$bin/patchsimctl' journal --run '${run:0:6}' | grep -q 'seed=11' && ! '$bin/patchsimctl' journal --run '${run:0:6}' | grep -q 'seed=3'"
 check "--run latest is the newest run" sh -c "'$bin/patchsimctl' journal --run latest | grep -q 'seed=3' && ! '$bin/patchsimctl' journal --run latest | grep -q 'seed=11'"
 check "--since and --until are bounds" sh -c \
-    "[ \"\$('$bin/patchsimctl' journal --since -1h | wc -l)\" = \"\$('$bin/patchsimctl' journal --since today --until now --lines 100000 | wc -l)\" ] || exit 1; '$bin/patchsimctl' journal --until -1h 2>&1 | grep -q 'no such entries'"
+    "'$bin/patchsimctl' journal --since -1h --until now --lines 1 | grep -q . || exit 1; '$bin/patchsimctl' journal --until -1h 2>&1 | grep -q 'no such entries'"
 check "--json has every field, as journalctl's" is \
     "$(journal --json --violations | /usr/bin/python3 "$here/journal.py" field PATCHSIM_SCHEDULE | md5sum)" \
     "$(entries violation | head -n1 | /usr/bin/python3 "$here/journal.py" field PATCHSIM_SCHEDULE | md5sum)"

@@ -4,6 +4,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+// epoll and eventfd: no other module has them, so they come into Swift with this one.
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 /// Accepts a connection with CLOEXEC and NONBLOCK set. Returns the descriptor, or -errno.
 int patchsim_accept(int listening_descriptor);

@@ -120,6 +120,8 @@ extension EmbeddedTexts {
           nanoseconds: int
         )
 
+        # The state at the time of the call. While a CPU is in the middle of a step that others can't see into, it is the one before
+        # that step; the members always belong to one moment.
         method GetState() -> (state: State)
 
         method ListCPUs() -> (cpus: []CPU)

@@ -13,6 +13,61 @@ extension EmbeddedTexts {
           startedAt: int
         )
 
+        # A key of the configuration, as patchsimd.toml(5) explains it.
+        type ConfigurationEntry (
+          # With its table, "limits.connections_max".
+          key: string,
+          # The value in force, as TOML writes it.
+          value: string,
+          # FILE:LINE, "environment VARIABLE", "option --NAME", "client", or "default".
+          origin: string,
+          effect: Effect,
+          # The value that waits for the daemon's next start.
+          waiting: ?string
+        )
+
+        # When a change of a key is followed.
+        type Effect (reload, restart)
+
+        # A key whose configured value has changed.
+        type ConfigurationChange (
+          key: string,
+          # Values as TOML writes them.
+          before: string,
+          after: string,
+          origin: string
+        )
+
+        # The configuration in force, and where each value comes from.
+        method GetConfiguration() -> (
+          entries: []ConfigurationEntry,
+          # The files that were read, in the order in which they count.
+          files: []string
+        )
+
+        # Reads the configuration again and returns when it is followed. One with a mistake changes nothing.
+        method Reload() -> (
+          # Changes that are in force now.
+          changed: []ConfigurationChange,
+          # Changes that wait for the daemon's next start.
+          waiting: []ConfigurationChange
+        )
+
+        # Sets the least severity that is logged, until the next reload.
+        method SetLogLevel(
+          # trace, debug, info, notice, warning, error or critical.
+          level: string
+        ) -> (
+          # The level before.
+          before: string
+        )
+
+        # The configuration has mistakes; the one before stays in force.
+        error ConfigurationRefused (
+          # Each with file, line, key, and what would be right.
+          problems: []string
+        )
+
         # What was received is not a call: not JSON, not an object, or a member has the wrong type. The connection is closed after this.
         error MalformedCall (
           # What is wrong, and where.
