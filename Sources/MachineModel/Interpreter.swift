@@ -5,16 +5,24 @@ extension CPUState {
     ///
     /// Returns `.none` when the budget is used up, `.needsShared` before an instruction that must be fetched or executed
     /// with the shared text, or the trap of the instruction that did not retire.
-    public mutating func run(budget: Int, _ machine: borrowing MachineAccess) -> Trap {
-        guard let cache = machine.cache else { return .needsShared }
-        var left = budget
-        while left > 0 {
-            guard let instruction = cache.instruction(at: context.rip) else { return .needsShared }
-            let trap = execute(instruction, machine)
-            if trap != .none { return trap }
-            left -= 1
+    public mutating func run(budget: Int, _ machine: MachineAccess) -> Trap {
+        withUnsafeMutablePointer(to: &self) { cpu in
+            cpu.pointee.context.memory.isExplicit
+                ? Self.loop(cpu, PlainVariant.self, budget: budget, machine, nil, nil)
+                : Self.loop(cpu, WalkVariant.self, budget: budget, machine, nil, nil)
         }
-        return .none
+    }
+
+    /// The same, with each instruction's address noted before it executes, and an end before the next instruction
+    /// (`.attention`) once `attention` is raised.
+    public mutating func run(
+        budget: Int, _ machine: MachineAccess, record: ExecutionRecord, attention: AttentionWord
+    ) -> Trap {
+        withUnsafeMutablePointer(to: &self) { cpu in
+            cpu.pointee.context.memory.isExplicit
+                ? Self.loop(cpu, RecordingVariant.self, budget: budget, machine, record, attention)
+                : Self.loop(cpu, RecordingWalkVariant.self, budget: budget, machine, record, attention)
+        }
     }
 
     /// Executes one instruction whose bytes this CPU has fetched.

@@ -36,6 +36,8 @@ public final class MachineEnvironment: Sendable {
     /// retpoline's own RET would end at the first havoc'd target.
     public let indirectThunks: [UInt64: UInt8]
     public let decoder: InstructionDecoder
+    /// The text that no patch changes, decoded once for all CPUs.
+    let predecode: Predecode
     /// A bit for each byte of text that a patch may ever change.
     private let patchable: [UInt64]
     /// A bit for each byte of text at which the simulator acts in its place.
@@ -56,6 +58,7 @@ public final class MachineEnvironment: Sendable {
         self.perCPUBase = perCPUBase
         self.readOnlyAfterInit = readOnlyAfterInit
         decoder = InstructionDecoder(mode: mode)
+        predecode = Predecode(text: text)
         var bits = [UInt64](repeating: 0, count: text.bytes.count / 64 + 1)
         for (site, length) in patchableSites {
             for index in 0..<length {
@@ -89,6 +92,15 @@ public final class MachineEnvironment: Sendable {
     static func empty(_ mode: ProcessorMode) -> MachineEnvironment {
         mode == .x86_64 ? empty64 : empty32
     }
+
+    /// Text that never changes and no data: what a machine with explicit memory runs at speed.
+    static func plain(_ mode: ProcessorMode, text: TextSource) -> MachineEnvironment {
+        MachineEnvironment(
+            text: text, regions: [], perCPUTemplate: nil, havocTargets: [], served: [], mode: mode, patchableSites: [])
+    }
+
+    /// Bytes that the decoded text takes by now.
+    public var predecodeMemory: Int { predecode.memory }
 
     /// Whether the simulator acts at `address` in the text's place.
     @inline(__always)

@@ -45,9 +45,18 @@ public struct ScratchMachine: Sendable {
 
     /// A CPU at `privilegeLevel`, 0 or 3, with Linux's flat segments; all registers are zero and IF is off.
     public init(mode: ProcessorMode, privilegeLevel: Int = 0) {
+        self.init(mode: mode, privilegeLevel: privilegeLevel, .empty(mode))
+    }
+
+    /// The same with text that never changes, decoded once: what `runText` executes. It is no data.
+    public init(mode: ProcessorMode, privilegeLevel: Int = 0, text: TextSource) {
+        self.init(mode: mode, privilegeLevel: privilegeLevel, .plain(mode, text: text))
+    }
+
+    private init(mode: ProcessorMode, privilegeLevel: Int, _ environment: MachineEnvironment) {
         precondition(privilegeLevel == 0 || privilegeLevel == 3, "kernel or user")
         self.mode = mode
-        environment = .empty(mode)
+        self.environment = environment
         var context = ExecutionContext(memory: GuestMemory(), seed: 0)
         context.rsp = 0
         context.rflags = FlagBit.alwaysSet
@@ -167,6 +176,20 @@ public struct ScratchMachine: Sendable {
         }
         outcome.inexact = cpu.coverage?.byName ?? [:]
         return outcome
+    }
+
+    /// Executes up to `steps` instructions of the machine's own text; an iteration of a repeated instruction counts as one.
+    ///
+    /// Ends at the first exception, which is not delivered, or where the text ends (`exception` is nil then).
+    public mutating func runText(
+        steps: Int, record: ExecutionRecord? = nil, attention: AttentionWord = AttentionWord()
+    ) -> (steps: Int, exception: ProcessorException?) {
+        let before = cpu.counts.instructions
+        let machine = MachineAccess(environment: environment)
+        let trap =
+            record.map { cpu.run(budget: steps, machine, record: $0, attention: attention) }
+            ?? cpu.run(budget: steps, machine)
+        return (Int(cpu.counts.instructions - before), cpu.exception(trap))
     }
 
     /// Fetches, decodes and executes one instruction with all its repetitions.
