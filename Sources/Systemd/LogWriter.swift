@@ -150,6 +150,8 @@ public final class LogWriter: Sendable {
                 state.keptBytes -= state.kept[sent].count
                 sent += 1
             }
+            // A journal that takes something is asked again soon.
+            if sent > 0 { state.retryMilliseconds = Self.retryMilliseconds.lowerBound / 2 }
             state.kept.removeFirst(sent)
             guard state.kept.isEmpty else { return false }
             if state.lost > 0 {
